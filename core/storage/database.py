@@ -1,0 +1,233 @@
+"""Reading and writing, on SQLite and PostgreSQL alike.
+
+`await database.write(fn, …)` runs `fn(tx, …)` in a transaction of its own and returns after the
+commit. On SQLite one writer thread takes all that has queued up into one transaction, a savepoint
+each (group commit): a failing function rolls back alone and nobody is answered before the commit.
+On PostgreSQL some writer threads run a transaction each. Readers have a pool of their own.
+
+Why not the async drivers, and why one writer: docs/adr/0001-one-writer.md has the measurements.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from core.contract import DomainEvent
+from core.storage.tx import Tx
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Listener = Callable[[Sequence[str], Sequence[DomainEvent]], None]
+
+GROUP = 128
+"""At most so many writes share a commit: enough to pay for an fsync, few enough to be quick."""
+POSTGRES_WRITERS = 4
+READERS = 4
+RETRIES = 5
+"""A PostgreSQL transaction that lost a deadlock or a serialization race is run again."""
+
+
+class Database:
+    """An opened database. `url` is `sqlite:///file` or `postgresql://…`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = _with_driver(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.writer_engine = _engine(self.url, reader=False)
+        self.reader_engine = _engine(self.url, reader=True)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._listeners: list[Listener] = []
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._writers = [
+            threading.Thread(target=self._work, name=f"writer-{n}", daemon=True)
+            for n in range(1 if self.is_sqlite else POSTGRES_WRITERS)
+        ]
+        for thread in self._writers:
+            thread.start()
+
+    async def write(self, fn: Callable[Concatenate[Tx, P], T], *a: P.args, **k: P.kwargs) -> T:
+        """Runs `fn(tx, …)`; returns its result after the commit, or raises what it raised."""
+        return await asyncio.wrap_future(self._submit(fn, a, k))
+
+    def write_now(self, fn: Callable[Concatenate[Tx, P], T], *a: P.args, **k: P.kwargs) -> T:
+        """`write` for commands and tests that have no event loop."""
+        return self._submit(fn, a, k).result()
+
+    async def read(self, fn: Callable[Concatenate[Tx, P], T], *a: P.args, **k: P.kwargs) -> T:
+        """Runs `fn(tx, …)` on a snapshot that it can't change."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, lambda: self.read_now(fn, *a, **k))
+
+    def read_now(self, fn: Callable[Concatenate[Tx, P], T], *a: P.args, **k: P.kwargs) -> T:
+        with self.reader_engine.begin() as connection:
+            return fn(Tx(connection), *a, **k)
+
+    def on_commit(self, listener: Listener) -> None:
+        """`listener(rings, events)` is called in a writer's thread after each commit that has
+        any; it must return at once and never raise."""
+        self._listeners.append(listener)
+
+    def close(self) -> None:
+        """Finishes what is queued, then closes. Safe to call twice."""
+        for _ in self._writers:
+            self._jobs.put(None)
+        for thread in self._writers:
+            thread.join()
+        self._writers.clear()
+        self._readers.shutdown()
+        self.writer_engine.dispose()
+        self.reader_engine.dispose()
+
+    def _submit(self, fn: Callable[..., T], a: Any, k: Any) -> Future[T]:
+        job = _Job(fn, a, k)
+        self._jobs.put(job)
+        return job.future
+
+    # -- in the writer's thread ---------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            group = [job]
+            while self.is_sqlite and len(group) < GROUP:
+                try:
+                    more = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+                if more is None:
+                    self._jobs.put(None)
+                    break
+                group.append(more)
+            self._commit([one for one in group if one.future.set_running_or_notify_cancel()])
+
+    def _commit(self, group: list[_Job]) -> None:
+        for left in range(RETRIES, -1, -1):
+            try:
+                with self.writer_engine.begin() as connection:
+                    for job in group:
+                        job.run(Tx(connection), alone=len(group) == 1)
+                break
+            except Exception as error:  # what the driver raised is for those who wait
+                if left and not self.is_sqlite and _lost_a_race(error):
+                    continue
+                for job in group:
+                    job.error = error
+                break
+        self._tell([job for job in group if job.error is None])
+        for job in group:
+            job.resolve()
+
+    def _tell(self, committed: list[_Job]) -> None:
+        rings = [ring for job in committed for ring in job.tx.rings]
+        events = [event for job in committed for event in job.tx.events]
+        if rings or events:
+            for listener in self._listeners:
+                listener(rings, events)
+
+
+class _Job:
+    """One function that waits for its transaction."""
+
+    __slots__ = ("args", "error", "fn", "future", "kwargs", "result", "tx")
+
+    def __init__(self, fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        self.fn, self.args, self.kwargs = fn, args, kwargs
+        self.future: Future[Any] = Future()
+        self.error: BaseException | None = None
+        self.result: Any = None
+
+    def run(self, tx: Tx, *, alone: bool) -> None:
+        """Alone in its transaction, an error is the transaction's; in a group a savepoint keeps
+        it from the others."""
+        self.tx, self.error = tx, None
+        if alone:
+            self.result = self.fn(tx, *self.args, **self.kwargs)
+            tx.flush()
+            return
+        tx.savepoint()
+        try:
+            self.result = self.fn(tx, *self.args, **self.kwargs)
+            tx.flush()
+        except Exception as error:
+            tx.rollback_to_savepoint()
+            self.error = error
+        else:
+            tx.release_savepoint()
+
+    def resolve(self) -> None:
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+def _lost_a_race(error: Exception) -> bool:
+    """PostgreSQL's 40001 (serialization) and 40P01 (deadlock): the same again may well pass."""
+    if not isinstance(error, DBAPIError):
+        cause = error
+    else:
+        cause = error.orig  # type: ignore[assignment]
+    return getattr(cause, "sqlstate", None) in ("40001", "40P01")
+
+
+def _with_driver(url: str) -> URL:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    return parsed.set(drivername="sqlite")
+
+
+def _engine(url: URL, *, reader: bool) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = sa.create_engine(
+            url,
+            poolclass=sa.QueuePool,
+            pool_size=READERS if reader else 1,
+            max_overflow=0,
+            connect_args={"check_same_thread": False, "timeout": 10},
+        )
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin if reader else _begin_immediate)
+        return engine
+    return sa.create_engine(
+        url,
+        pool_size=READERS if reader else POSTGRES_WRITERS,
+        max_overflow=0,
+        pool_pre_ping=True,
+        execution_options={"postgresql_readonly": True} if reader else {},
+    )
+
+
+def _set_up_sqlite(connection: Any, record: Any) -> None:
+    """WAL lets readers read beside the writer; FULL because a power cut is a kill too."""
+    connection.isolation_level = None  # we say BEGIN ourselves
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "busy_timeout=10000",
+        "foreign_keys=ON",
+        "cache_size=-32000",
+        "temp_store=MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_immediate(connection: sa.Connection) -> None:
+    """The write lock first: a deferred one lets two read, then both write, and one loses."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+__all__ = ["Database", "Listener", "OperationalError"]

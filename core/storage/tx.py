@@ -1,0 +1,109 @@
+"""An open transaction, and statements prepared once for the hot paths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.sql import ClauseElement, Executable
+
+from core.contract import DomainEvent
+
+Row = tuple[Any, ...]
+
+_NAMED_SQLITE = sqlite.dialect(paramstyle="named")
+
+
+class Prepared:
+    """A Core statement compiled once per database and run on the driver's own cursor.
+
+    It saves SQLAlchemy's bookkeeping (some 40 µs a statement) where that is most of the cost.
+    Column types are not applied: times go in and out as microseconds, JSON as text.
+    """
+
+    def __init__(self, statement: ClauseElement) -> None:
+        self._statement = statement
+        self._sql: dict[str, str] = {}
+
+    def sql(self, dialect: sa.Dialect) -> str:
+        known = self._sql.get(dialect.name)
+        if known is None:
+            target = _NAMED_SQLITE if dialect.name == "sqlite" else dialect
+            known = self._sql[dialect.name] = str(self._statement.compile(dialect=target))
+        return known
+
+
+class Tx:
+    """What a service gets: it reads and writes, and says what is to be told after the commit.
+
+    A service never commits; who called it does.
+    """
+
+    __slots__ = ("_cursor", "connection", "dialect", "events", "is_sqlite", "rings")
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+        self.dialect = connection.dialect
+        self.is_sqlite = connection.dialect.name == "sqlite"
+        self.rings: list[str] = []
+        self.events: list[DomainEvent] = []
+        self._cursor: Any = None
+
+    def execute(
+        self,
+        statement: Executable,
+        parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    ) -> CursorResult[Any]:
+        return cast(CursorResult[Any], self.connection.execute(statement, parameters))
+
+    def scalar(self, statement: Executable) -> Any:
+        return self.connection.execute(statement).scalar()
+
+    def run(self, prepared: Prepared, **values: Any) -> Row | None:
+        """The first row of a prepared statement, or None."""
+        cursor = self._raw().execute(prepared.sql(self.dialect), values)
+        if cursor.description is None:
+            return None
+        rows: list[Row] = cursor.fetchall()  # to the end: SQLite can't commit over an open RETURNING
+        return rows[0] if rows else None
+
+    def run_all(self, prepared: Prepared, **values: Any) -> list[Row]:
+        rows: list[Row] = self._raw().execute(prepared.sql(self.dialect), values).fetchall()
+        return rows
+
+    def run_many(self, prepared: Prepared, values: Sequence[Mapping[str, Any]]) -> None:
+        self._raw().executemany(prepared.sql(self.dialect), values)
+
+    def ring(self, topic: str) -> None:
+        """Wakes whoever waits for `topic`, on every node, once this is committed."""
+        self.rings.append(topic)
+
+    def tell(self, event: DomainEvent) -> None:
+        """Hands `event` to the plugins that listen, once this is committed."""
+        self.events.append(event)
+
+    def savepoint(self) -> None:
+        self._raw().execute("SAVEPOINT one")
+
+    def release_savepoint(self) -> None:
+        self._raw().execute("RELEASE SAVEPOINT one")
+
+    def rollback_to_savepoint(self) -> None:
+        self.rings.clear()
+        self.events.clear()
+        self._raw().execute("ROLLBACK TO SAVEPOINT one")
+        self._raw().execute("RELEASE SAVEPOINT one")
+
+    def flush(self) -> None:
+        """Last thing before the commit: PostgreSQL carries the rings to the other nodes."""
+        if self.rings and not self.is_sqlite:
+            for topic in dict.fromkeys(self.rings):
+                self._raw().execute("SELECT pg_notify('malva', %s)", (topic,))
+
+    def _raw(self) -> Any:
+        if self._cursor is None:
+            self._cursor = self.connection.connection.cursor()
+        return self._cursor
