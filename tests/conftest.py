@@ -1,0 +1,21 @@
+"""Fixtures for every test: databases, a browser, and the one event loop kind that Malva runs on."""
+
+import pytest
+
+pytest_plugins = ["tests.support.databases", "tests.support.browser"]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """`@pytest.mark.anyio` tests run on asyncio alone."""
+    return "asyncio"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that uses a browser or PostgreSQL carries its mark, whether or not it says so."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "browser" in fixtures:
+            item.add_marker(pytest.mark.browser)
+        if "postgres_server" in fixtures:
+            item.add_marker(pytest.mark.postgres)
