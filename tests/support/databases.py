@@ -9,7 +9,6 @@ else one of the session's own from the system's binaries or from the `pixeltable
 """
 
 import ctypes
-import getpass
 import importlib.util
 import os
 import pwd
@@ -213,7 +212,7 @@ def postgres_server() -> Iterator[Server]:
         try:
             server = cluster.start()
         except (RuntimeError, OSError) as error:
-            unavailable(f"PostgreSQL from {binaries} does not run as {getpass.getuser()}: {error}")
+            unavailable(f"PostgreSQL from {binaries} does not run as user {os.geteuid()}: {error}")
         yield server
     finally:
         cluster.stop()
