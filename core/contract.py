@@ -388,7 +388,7 @@ class Coupon:
     code: str
 
 
-# -- what happened: for plugins that listen ---------------------------------------------------------
+# -- what happened: for plugins that listen --------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

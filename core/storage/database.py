@@ -172,10 +172,7 @@ class _Job:
 
 def _lost_a_race(error: Exception) -> bool:
     """PostgreSQL's 40001 (serialization) and 40P01 (deadlock): the same again may well pass."""
-    if not isinstance(error, DBAPIError):
-        cause = error
-    else:
-        cause = error.orig  # type: ignore[assignment]
+    cause = error.orig if isinstance(error, DBAPIError) else error
     return getattr(cause, "sqlstate", None) in ("40001", "40P01")
 
 
@@ -196,6 +193,8 @@ def _engine(url: URL, *, reader: bool) -> Engine:
             connect_args={"check_same_thread": False, "timeout": 10},
         )
         event.listen(engine, "connect", _set_up_sqlite)
+        if reader:
+            event.listen(engine, "connect", _only_reads)
         event.listen(engine, "begin", _begin if reader else _begin_immediate)
         return engine
     return sa.create_engine(
@@ -219,6 +218,10 @@ def _set_up_sqlite(connection: Any, record: Any) -> None:
         "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _only_reads(connection: Any, record: Any) -> None:
+    connection.execute("PRAGMA query_only=ON")
 
 
 def _begin(connection: sa.Connection) -> None:

@@ -1,4 +1,4 @@
-"""Every table. Services write them through SQLAlchemy Core: `orders.c.total_minor`, never a session.
+"""Every table. Services write them through SQLAlchemy Core (`orders.c.points`), never a session.
 
 Money columns end in `_minor` (whole minor units), points are integers, times are UTC.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CheckConstraint, Index, Table, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, Table, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from core.storage.types import BigId, Json, Utc
@@ -24,6 +24,15 @@ def _ref(target: str, *, index: bool = False, nullable: bool = False) -> Any:
         foreign_key=f"{target}.id",
         sa_type=BigId,
         index=index,
+        nullable=nullable,
+    )
+
+
+def _whole(default: int | None = None, *, nullable: bool = False) -> Any:
+    """Money in minor units, and points: 64 bits on both databases."""
+    return Field(
+        default=default,
+        sa_type=BigInteger,
         nullable=nullable,
     )
 
@@ -46,8 +55,8 @@ class Programme(SQLModel, table=True):
     name: str
     currency: str
     unit: str = "points"  # points · stamps
-    earn_minor: int
-    earn_points: int
+    earn_minor: int = _whole()
+    earn_points: int = _whole()
     created_at: datetime = _utc()
 
 
@@ -69,7 +78,7 @@ class Product(SQLModel, table=True):
     programme_id: int = _ref("programme", index=True)
     sku: str
     names: dict[str, str] = _json(nullable=False)
-    points: int
+    points: int = _whole()
     active: bool = True
 
 
@@ -77,7 +86,7 @@ class Reward(SQLModel, table=True):
     id: int | None = _id()
     programme_id: int = _ref("programme", index=True)
     names: dict[str, str] = _json(nullable=False)
-    cost: int
+    cost: int = _whole()
     active: bool = True
 
 
@@ -191,7 +200,7 @@ class ImportedGuest(SQLModel, table=True):
     cafe_id: int = _ref("cafe")
     name: str
     language: str
-    points: int
+    points: int = _whole()
     created_at: datetime = _utc()
     claimed_by: int | None = _ref("guest", nullable=True)
     claimed_at: datetime | None = _utc(nullable=True)
@@ -251,12 +260,12 @@ class Order(SQLModel, table=True):
     fingerprint: bytes
     guest_id: int | None = _ref("guest", nullable=True)
     visit_id: int | None = _ref("visit", nullable=True)
-    total_minor: int
+    total_minor: int = _whole()
     currency: str
     paid_at: datetime | None = _utc(nullable=True)
     received_at: datetime = _utc()
-    points: int = 0
-    refunded_minor: int = 0
+    points: int = _whole(0)
+    refunded_minor: int = _whole(0)
     because: list[dict[str, Any]] = _json(nullable=False)
     response: dict[str, Any] = _json(nullable=False)
 
@@ -270,7 +279,7 @@ class OrderLine(SQLModel, table=True):
     sku: str | None = None
     name: str
     quantity: str
-    price_minor: int
+    price_minor: int = _whole()
 
 
 class Refund(SQLModel, table=True):
@@ -290,8 +299,8 @@ class Refund(SQLModel, table=True):
     idempotency_key: str | None = None
     fingerprint: bytes
     order_row: int | None = _ref("orders", nullable=True)
-    amount_minor: int | None = None
-    points: int = 0
+    amount_minor: int | None = _whole(nullable=True)
+    points: int = _whole(0)
     received_at: datetime = _utc()
     response: dict[str, Any] = _json(nullable=False)
 
@@ -302,8 +311,8 @@ class Account(SQLModel, table=True):
 
     guest_id: int = Field(primary_key=True, foreign_key="guest.id", sa_type=BigId)
     programme_id: int = Field(primary_key=True, foreign_key="programme.id", sa_type=BigId)
-    balance: int = 0
-    carry_minor: int = 0
+    balance: int = _whole(0)
+    carry_minor: int = _whole(0)
 
 
 class LedgerEntry(SQLModel, table=True):
@@ -323,8 +332,8 @@ class LedgerEntry(SQLModel, table=True):
     cafe_id: int | None = _ref("cafe", nullable=True)
     kind: str  # order · refund · opening · merge
     reference: str
-    points: int
-    balance: int  # after this entry
+    points: int = _whole()
+    balance: int = _whole()  # after this entry
     because: list[dict[str, Any]] = _json(nullable=False)
     at: datetime = _utc()
 

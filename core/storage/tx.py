@@ -67,7 +67,7 @@ class Tx:
         cursor = self._raw().execute(prepared.sql(self.dialect), values)
         if cursor.description is None:
             return None
-        rows: list[Row] = cursor.fetchall()  # to the end: SQLite can't commit over an open RETURNING
+        rows: list[Row] = cursor.fetchall()  # SQLite can't commit over an open RETURNING
         return rows[0] if rows else None
 
     def run_all(self, prepared: Prepared, **values: Any) -> list[Row]:

@@ -1,0 +1,125 @@
+"""Reading and writing: group commit, a failing write beside others, lost updates, append-only."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import SQLModel
+
+from core.storage.database import Database
+from core.storage.migrate import NewerDatabase, head, migrate, version
+from core.storage.tables import kept, programmes
+from core.storage.tx import Tx
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def database(database_url):
+    database = Database(database_url)
+    migrate(database)
+    yield database
+    database.close()
+
+
+def start_counter(tx: Tx) -> None:
+    tx.execute(sa.insert(kept).values(owner="test", key="n", value="0"))
+
+
+def increment(tx: Tx, fail: bool = False) -> int:
+    found = tx.scalar(sa.select(kept.c.value).with_for_update())
+    tx.execute(sa.update(kept).values(value=str(int(found) + 1)))
+    if fail:
+        raise ValueError("after writing")
+    return int(found) + 1
+
+
+def counter(tx: Tx) -> int:
+    return int(tx.scalar(sa.select(kept.c.value)))
+
+
+@pytest.mark.anyio
+async def test_of_400_concurrent_increments_none_is_lost(database):
+    await database.write(start_counter)
+    await asyncio.gather(*(database.write(increment) for _ in range(400)))
+    assert await database.read(counter) == 400
+
+
+@pytest.mark.anyio
+async def test_a_failing_write_rolls_back_alone(database):
+    await database.write(start_counter)
+    outcomes = await asyncio.gather(
+        *(database.write(increment, fail=n % 3 == 0) for n in range(60)), return_exceptions=True
+    )
+    assert sum(isinstance(outcome, ValueError) for outcome in outcomes) == 20
+    assert await database.read(counter) == 40
+
+
+@pytest.mark.anyio
+async def test_rings_and_events_are_told_after_the_commit_and_never_for_a_failed_write(database):
+    heard: list[str] = []
+    database.on_commit(lambda rings, events: heard.extend(rings))
+
+    def rings(tx: Tx, topic: str, fail: bool) -> None:
+        tx.ring(topic)
+        if fail:
+            raise ValueError
+
+    await asyncio.gather(
+        *(database.write(rings, f"{n}", n % 2 == 0) for n in range(6)), return_exceptions=True
+    )
+    assert sorted(heard) == ["1", "3", "5"]
+
+
+def test_a_reader_can_not_write(database):
+    with pytest.raises(DBAPIError):
+        database.read_now(start_counter)
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_code(database):
+    with database.writer_engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_migrating_twice_changes_nothing(database):
+    assert migrate(database) == (head(), head())
+
+
+def test_a_database_of_a_newer_malva_is_refused(database):
+    def from_the_future(tx: Tx) -> None:
+        tx.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+
+    database.write_now(from_the_future)
+    with pytest.raises(NewerDatabase, match="9999"):
+        version(database)
+
+
+def test_ledger_entries_can_be_neither_changed_nor_deleted(database):
+    def earn(tx: Tx) -> None:
+        facts = {"name": "x", "currency": "RSD", "unit": "points", "created_at": NOW}
+        tx.execute(sa.insert(programmes).values(earn_minor=100, earn_points=1, **facts))
+        tx.execute(
+            sa.text(
+                "INSERT INTO guest (public_id, name, language, phone_proven, offers, secret,"
+                " card_version, created_at) VALUES ('A', 'Ana', 'en', false, false, :s, 1, 0)"
+            ),
+            {"s": b""},
+        )
+        tx.execute(
+            sa.text(
+                "INSERT INTO ledger_entry (guest_id, programme_id, kind, reference, points,"
+                " balance, because, at) VALUES (1, 1, 'order', 'order:1', 5, 5, '[]', 0)"
+            )
+        )
+
+    database.write_now(earn)
+    for statement in ("UPDATE ledger_entry SET points = 500", "DELETE FROM ledger_entry"):
+        with pytest.raises(DBAPIError, match="only ever added to"):
+            database.write_now(lambda tx, sql=statement: tx.execute(sa.text(sql)))
