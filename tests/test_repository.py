@@ -157,9 +157,11 @@ def test_domain_and_conversation_ask_no_clock() -> None:
 
 
 def test_functions_and_adapters_keep_their_size() -> None:
-    """A function never above 70 lines, an adapter's file never above 250."""
+    """A function never above 70 lines (a migration may be), an adapter's file never above 250."""
     long = []
     for path in sources(*OURS):
+        if "migrations" in path.parts:
+            continue
         text = path.read_text()
         if path.relative_to(ROOT).parts[0] in {"channels", "pos"} and text.count("\n") > 250:
             long.append(f"{path.relative_to(ROOT)}: {text.count(chr(10))} lines")
