@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.support.databases import Template
+
 pytest_plugins = ["tests.support.databases", "tests.support.browser"]
 
 
@@ -9,6 +11,23 @@ pytest_plugins = ["tests.support.databases", "tests.support.browser"]
 def anyio_backend() -> str:
     """`@pytest.mark.anyio` tests run on asyncio alone."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def database_template() -> Template:
+    """`database_url` and its kin hold Malva's tables, migrated once and copied for each test."""
+
+    def migrated(url: str) -> None:
+        from core.storage.database import Database
+        from core.storage.migrate import migrate
+
+        database = Database(url)
+        try:
+            migrate(database)
+        finally:
+            database.close()
+
+    return migrated
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
