@@ -1,0 +1,264 @@
+"""What the engine is given and what it gives back.
+
+`step(state, event, view, now) -> Step`. An event is what the guest did (`core.contract.Content`)
+or the outcome of an intention, which `core/talk.py` carried out with the services.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Any, Literal
+
+from core.contract import Capabilities, Content, Outbound
+
+# -- where a conversation stands -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`asked` is the question or list that is open. The rest are the answers of a guest to be:
+    None is unanswered; an empty `phone` was skipped."""
+
+    asked: str | None = None
+    language: str | None = None
+    name: str | None = None
+    phone: str | None = None
+    cafe: str | None = None
+
+    def to_json(self) -> dict[str, str] | None:
+        """A small document, or None where nothing is under way."""
+        kept = {name: getattr(self, name) for name in _STATE}
+        return {name: value for name, value in kept.items() if value is not None} or None
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any] | None) -> State:
+        """What is unknown in it (another version wrote it) is left out."""
+        if not document:
+            return NOTHING
+        return cls(**{n: v for n, v in document.items() if n in _STATE and isinstance(v, str)})
+
+
+_STATE = frozenset(field.name for field in fields(State))
+NOTHING = State()
+
+
+# -- what the engine may know ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CafeView:
+    slug: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuestView:
+    """`birthday` as kept: YYYY-MM-DD, or --MM-DD without the year."""
+
+    name: str
+    language: str
+    phone: str | None = None
+    phone_proven: bool = False
+    email: str | None = None
+    birthday: str | None = None
+    home: CafeView | None = None
+    offers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One chat as it is now.
+
+    name, language  the messenger's own, cleaned and nearest of ours
+    phone           proven by the messenger, E.164
+    guest           None: a stranger
+    cafes           asked for only where one is chosen or named
+    region          whose phone numbers may be typed without their country (ISO 3166)
+    """
+
+    business: str
+    privacy_url: str
+    capabilities: Capabilities
+    cafes: Callable[[], Sequence[CafeView]]
+    name: str | None = None
+    language: str = "en"
+    phone: str | None = None
+    guest: GuestView | None = None
+    region: str = "RS"
+
+
+# -- intentions ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FindGuest:
+    """Is the phone that the messenger proves somebody's? → Recognised or NotKnown."""
+
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """→ Registered, or Recognised where the proven phone has become somebody's meanwhile."""
+
+    name: str
+    language: str
+    phone: str | None
+    cafe: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShowCard:
+    """The card itself is the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPoints:
+    """→ PointsLoaded"""
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Becomes a guest of one more cafe → Joined."""
+
+    cafe: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProvePhone:
+    """A guest's number was proven by the messenger → PhoneProven."""
+
+    phone: str
+
+
+Field = Literal["language", "name", "phone", "email", "birthday", "home", "offers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A setting gets a new value: text, yes or no, or None to remove it; `home` is a slug."""
+
+    field: Field
+    value: str | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """→ Exported"""
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """→ Erased"""
+
+
+Intention = (
+    FindGuest | Register | ShowCard | LoadPoints | Join | ProvePhone | Change | Export | Erase
+)
+
+
+# -- outcomes --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    programme: str
+    points: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """This chat is a known guest's: `balances` is what was found, `imported` what waited."""
+
+    name: str
+    balances: tuple[Balance, ...] = ()
+    imported: tuple[Balance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotKnown:
+    """The proven phone is nobody's."""
+
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """`imported`: what had waited for this phone, now on the card."""
+
+    imported: tuple[Balance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """`new`: wasn't a guest there before."""
+
+    cafe: str
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneProven:
+    """`merged`: what another guest with this phone had, who is this one now."""
+
+    phone: str
+    merged: tuple[Balance, ...] | None = None
+    imported: tuple[Balance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NextReward:
+    name: str
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One movement of points; `why` in the guest's language, `day` in the cafe's time."""
+
+    day: date
+    points: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A balance with its last entries, newest first; `reward` None: nothing left to save for."""
+
+    balance: Balance
+    reward: NextReward | None
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PointsLoaded:
+    accounts: tuple[Account, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    pass
+
+
+Outcome = (
+    Recognised | NotKnown | Registered | Joined | PhoneProven | PointsLoaded | Exported | Erased
+)
+Event = Content | Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What comes of an event. Intentions are carried out first, then the replies leave, then the
+    intentions' outcomes come back as events. `state` is where the conversation stands."""
+
+    state: State
+    replies: tuple[Outbound, ...] = ()
+    intentions: tuple[Intention, ...] = ()
