@@ -87,7 +87,7 @@ class Words:
             return self.count("{count} stamp", "{count} stamps", n)
         return self.count("{count} point", "{count} points", n)
 
-    def number(self, n: int) -> str:
+    def number(self, n: int | Decimal) -> str:
         """`12,480` · `12.480` · `12 480` (with a no-break space)."""
         return _number(self.language, n)
 
@@ -177,7 +177,7 @@ def _zone(zone: str | tzinfo) -> tzinfo:
 
 
 @lru_cache(maxsize=16384)
-def _number(language: str, n: int) -> str:
+def _number(language: str, n: int | Decimal) -> str:
     return format_decimal(n, locale=_locale(language))
 
 

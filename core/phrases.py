@@ -1,0 +1,73 @@
+"""Wordings that the conversation, the notices and the pages share: facts in, one phrase out.
+
+A *reason* is what an award keeps of itself (`core.domain.earning`): `{"rule": "spend", "points":
+45, "spent_minor": 45000, "currency": "RSD"}` or `{"rule": "product", "points": 40, "names": {"en":
+"Cappuccino", …}, "quantity": "2"}`. A *reward* is `{"names": {"en": …}, "cost": 1000}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from core.i18n import Words
+
+Reason = Mapping[str, Any]
+Reward = Mapping[str, Any]
+
+_BAR = 10
+
+
+def name_in(names: Mapping[str, str], words: Words) -> str:
+    """A name kept by language, in this one; else in English; else in whichever there is."""
+    return names.get(words.language) or names.get("en") or next(iter(names.values()), "")
+
+
+def signed(points: int, unit: str, words: Words) -> str:
+    """`+85 points`, `-12 points`."""
+    return ("+" if points > 0 else "") + words.points(points, unit)
+
+
+def progress(balance: int, cost: int, words: Words) -> str:
+    """`▓▓▓▓▓░░░░░ 525 / 1,000`; never fuller than it is, empty below zero."""
+    full = min(max(balance, 0) * _BAR // cost, _BAR) if cost > 0 else _BAR
+    bar = "▓" * full + "░" * (_BAR - full)
+    return f"{bar} {words.number(balance)} / {words.number(cost)}"
+
+
+def way_to(reward: Reward, balance: int, unit: str, words: Words) -> list[str]:
+    """How far the next reward is: the bar, and the sentence that says it."""
+    missing = words.points(max(reward["cost"] - balance, 0), unit)
+    name = name_in(reward["names"], words)
+    return [
+        progress(balance, reward["cost"], words),
+        words.text("{points} to go until “{reward}”.", points=missing, reward=name),
+    ]
+
+
+def reached(reward: Reward, words: Words) -> str:
+    name = name_in(reward["names"], words)
+    return words.text("🎉 You've collected enough for “{reward}”!", reward=name)
+
+
+def reason_text(reason: Reason, words: Words) -> str:
+    """Why there were points, as a phrase without them: `450 RSD spent`, `2 × Cappuccino`."""
+    if reason["rule"] == "product":
+        return f"{words.number(Decimal(reason['quantity']))} × {name_in(reason['names'], words)}"
+    spent = words.money(reason["spent_minor"], reason["currency"])
+    if carried := reason.get("carried_minor"):
+        rest = words.money(carried, reason["currency"])
+        return words.text("{spent} spent, {rest} left over from before", spent=spent, rest=rest)
+    return words.text("{spent} spent", spent=spent)
+
+
+def entry_text(kind: str, because: Sequence[Reason], words: Words) -> str:
+    """Why the balance moved, for one line of a list. `kind` is a ledger entry's."""
+    if kind == "refund":
+        return words.text("Refund")
+    if kind == "opening":
+        return words.text("Earlier balance")
+    if kind == "merge":
+        return words.text("From your other profile")
+    return ", ".join(reason_text(reason, words) for reason in because)

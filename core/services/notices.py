@@ -1,0 +1,104 @@
+"""What a guest is told besides replies: facts are queued now, and put into words at hand-over.
+
+Facts, as JSON, of every kind: `cafe` (its name), `points` (below zero when taken back), `unit`,
+`balance`, and where there is one `next`, the next reward, or `reached`, the one that these points
+reached (`{"names": {"en": …}, "cost": 1000}`); of `points_earned` also `because`, the reasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from core.contract import Outbound
+from core.i18n import Words, words
+from core.phrases import name_in, reached, reason_text, signed, way_to
+from core.services import messages
+from core.storage.tables import contacts
+from core.storage.tx import Prepared, Tx
+
+Notice = Literal["points_earned", "points_taken_back", "joined_balance"]
+Facts = Mapping[str, Any]
+
+_SIGNS: dict[str, str] = {"points_earned": "☕", "points_taken_back": "↩️", "joined_balance": "🎁"}
+
+_HEARD_LAST = Prepared(
+    sa.select(contacts.c.id, contacts.c.channel)
+    .where(contacts.c.guest_id == sa.bindparam("guest_id"), contacts.c.gone_at.is_(None))
+    .order_by(contacts.c.heard_at.desc().nulls_last(), contacts.c.id.desc())
+    .limit(sa.literal_column("1"))
+)
+
+
+def notify(tx: Tx, guest_id: int, kind: Notice, facts: Facts, now: datetime) -> int | None:
+    """Queues a notice for where the guest was heard last; the message's id, or None if they can't
+    be reached. It is given up after a day."""
+    contact = tx.run(_HEARD_LAST, guest_id=guest_id)
+    if contact is None:
+        return None
+    return messages.put(
+        tx,
+        contact_id=contact[0],
+        channel=contact[1],
+        lane=messages.NOTIFICATION,
+        kind=kind,
+        body=facts,
+        now=now,
+    )
+
+
+def render_notice(kind: str, facts: Facts, language: str) -> Outbound:
+    """The notice in the guest's language; `variables` has its parts for a provider's templates."""
+    w = words(language)
+    points = signed(facts["points"], facts["unit"], w)
+    balance = w.points(facts["balance"], facts["unit"])
+    lines = [f"{_SIGNS[kind]} {facts['cafe']}: {points}", *_why(kind, facts, w)]
+    lines += [w.text("Balance: {points}", points=balance), *_outlook(facts, w)]
+    return Outbound(
+        text="\n".join(lines),
+        kind=kind,
+        language=w.language,
+        variables={
+            "cafe": facts["cafe"],
+            "points": points,
+            "because": ", ".join(_why(kind, facts, w)),
+            "balance": balance,
+            **_reward_variables(facts, w),
+        },
+    )
+
+
+def _why(kind: str, facts: Facts, w: Words) -> list[str]:
+    if kind == "points_taken_back":
+        return [w.text("An order was refunded.")]
+    if kind == "joined_balance":
+        return [w.text("Your earlier balance is on your card now.")]
+    because = facts["because"]
+    if len(because) == 1:
+        return [reason_text(because[0], w)]
+    return [
+        f"{reason_text(reason, w)}: {signed(reason['points'], facts['unit'], w)}"
+        for reason in because
+    ]
+
+
+def _outlook(facts: Facts, w: Words) -> list[str]:
+    """What the balance is good for: the reward just reached, or the way to the next."""
+    if facts["balance"] < 0:
+        return [w.text("That is below zero: your next orders will make up for it.")]
+    if reward := facts.get("reached"):
+        return [reached(reward, w)]
+    if reward := facts.get("next"):
+        return way_to(reward, facts["balance"], facts["unit"], w)
+    return []
+
+
+def _reward_variables(facts: Facts, w: Words) -> dict[str, str]:
+    reward = facts.get("reached") or facts.get("next")
+    if not reward:
+        return {"reward": "", "missing": ""}
+    missing = max(reward["cost"] - facts["balance"], 0)
+    return {"reward": name_in(reward["names"], w), "missing": w.points(missing, facts["unit"])}
