@@ -1,8 +1,8 @@
 """Fixtures for every test: databases, a browser, and the one event loop kind that Malva runs on."""
 
-import pytest
+from collections.abc import Callable
 
-from tests.support.databases import Template
+import pytest
 
 pytest_plugins = ["tests.support.databases", "tests.support.browser"]
 
@@ -14,7 +14,7 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def database_template() -> Template:
+def database_template() -> Callable[[str], None]:
     """`database_url` and its kin hold Malva's tables, migrated once and copied for each test."""
 
     def migrated(url: str) -> None:

@@ -93,21 +93,38 @@ def _dies_with_us() -> None:
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGQUIT)
 
 
+def _folder(place: str) -> Path:
+    """A new folder of this process's, after away with those of processes that were killed."""
+    for left in Path(place).glob("malva-pg-*-*"):
+        if not Path("/proc", left.name.split("-")[2]).exists() and Path("/proc").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"malva-pg-{os.getpid()}-", dir=place))
+
+
+def _fast_place() -> str:
+    """Where data goes: in memory, where there is enough (a new database: 20 ms instead of 400)."""
+    memory = Path("/dev/shm")
+    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2**30:
+        return str(memory)
+    return "/tmp"
+
+
 class Cluster:
-    """A PostgreSQL server of our own in a temporary folder, reached through a socket there."""
+    """A PostgreSQL server of our own in temporary folders, reached through a socket there."""
 
     def __init__(self, binaries: Path) -> None:
-        self.home = Path(tempfile.mkdtemp(prefix="malva-pg-", dir="/tmp"))
+        self.home, self.data = _folder("/tmp"), _folder(_fast_place())
         self.user = _server_user()
         self.binaries = binaries
         self.process: subprocess.Popen[bytes] | None = None
         if self.user:
             os.chown(self.home, self.user.pw_uid, self.user.pw_gid)
+            os.chown(self.data, self.user.pw_uid, self.user.pw_gid)
             self._make_reachable()
 
     def start(self) -> Server:
         """Makes the cluster and starts it; a RuntimeError says why it could not."""
-        data, log = self.home / "data", self.home / "log"
+        data, log = self.data, self.home / "log"
         self._spawn("initdb", "-D", str(data), "-U", "malva", "-A", "trust", "-E", "UTF8",
                     "--locale=C", "--no-sync", log=log)  # fmt: skip
         assert self.process
@@ -131,7 +148,7 @@ class Cluster:
         return server
 
     def stop(self) -> None:
-        """Stops it at once and removes its folder."""
+        """Stops it at once and removes its folders."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
@@ -139,7 +156,8 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 self.process.send_signal(signal.SIGQUIT)
                 self.process.wait(10)
-        shutil.rmtree(self.home, ignore_errors=True)
+        for folder in (self.home, self.data):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _spawn(self, program: str, *arguments: str, log: Path) -> None:
         identity = {}
