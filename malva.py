@@ -54,6 +54,7 @@ from core.contract import (
     Unreadable,
     Unsupported,
 )
+from core.domain.payload import parse_json
 from core.hookspecs import hookimpl
 
 __all__ = [
@@ -107,6 +108,7 @@ __all__ = [
     "Unreadable",
     "Unsupported",
     "hookimpl",
+    "parse_json",
 ]
 
 if __name__ == "__main__":  # `python -m malva`
