@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any, Literal
 
 from core.contract import Capabilities, Content, Outbound
+from core.phrases import Reason, Reward
 
 # -- where a conversation stands -------------------------------------------------------------------
 
@@ -210,18 +211,13 @@ class PhoneProven:
 
 
 @dataclass(frozen=True, slots=True)
-class NextReward:
-    name: str
-    cost: int
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
-    """One movement of points; `why` in the guest's language, `day` in the cafe's time."""
+    """One movement of points, with its reasons; `day` in the cafe's own time."""
 
     day: date
     points: int
-    why: str
+    kind: str
+    because: Sequence[Reason]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +225,7 @@ class Account:
     """A balance with its last entries, newest first; `reward` None: nothing left to save for."""
 
     balance: Balance
-    reward: NextReward | None
+    reward: Reward | None
     entries: tuple[Entry, ...]
 
 
