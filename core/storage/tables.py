@@ -360,7 +360,7 @@ class Message(SQLModel, table=True):
     """
 
     __table_args__ = (
-        Index("ix_message_due", "status", "lane", "due_at"),
+        Index("ix_message_due", "channel", "status", "lane", "due_at"),
         Index(
             "ix_message_open",
             "contact_id",

@@ -457,7 +457,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("message", schema=None) as batch_op:
         batch_op.create_index("ix_message_contact", ["contact_id", "position"], unique=False)
-        batch_op.create_index("ix_message_due", ["status", "lane", "due_at"], unique=False)
+        batch_op.create_index("ix_message_due", ["channel", "status", "lane", "due_at"], unique=False)
         batch_op.create_index(
             "ix_message_open",
             ["contact_id", "lane", "id"],
