@@ -41,3 +41,57 @@ class Locked(Refusal):
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Invalid(Refusal):
+    """What was sent can't be an order or a refund; the text says what is wrong with it."""
+
+    code = "invalid"
+
+
+class Conflict(Refusal):
+    """The same key, order id or refund id came before with other data."""
+
+    code = "conflict"
+
+
+class UnknownVisit(Refusal):
+    """No visit of this cafe has that id."""
+
+    code = "unknown_visit"
+
+
+class UnknownOrder(Refusal):
+    """No order of this cafe has that id."""
+
+    code = "unknown_order"
+
+
+class UnknownRedemption(Refusal):
+    """No redemption has that id."""
+
+    code = "unknown_redemption"
+
+
+class WrongCurrency(Refusal):
+    """The order is in another currency than its cafe."""
+
+    code = "wrong_currency"
+
+
+class TooMuch(Refusal):
+    """More is to be refunded than is left of the order."""
+
+    code = "too_much"
+
+
+class AlreadyClaimed(Refusal):
+    """The order has a guest, and it is another one."""
+
+    code = "already_claimed"
+
+
+class TooLate(Refusal):
+    """The order is too old to find its guest now."""
+
+    code = "too_late"

@@ -242,7 +242,9 @@ class Visit(SQLModel, table=True):
 
 class Order(SQLModel, table=True):
     """`response` is what was first answered, given again to whoever repeats the request;
-    `fingerprint` tells the same order from another under its name."""
+    `fingerprint` tells the same order from another under its name. What it gave its guest, and a
+    refund takes back in proportion: `points`, and `carry_minor` added to what the account carries.
+    `earned_minor` is the money that these stand for: what was left when the guest was found."""
 
     __tablename__ = "orders"  # ORDER is SQL's own word
     __table_args__ = (
@@ -265,6 +267,8 @@ class Order(SQLModel, table=True):
     paid_at: datetime | None = _utc(nullable=True)
     received_at: datetime = _utc()
     points: int = _whole(0)
+    carry_minor: int = _whole(0)
+    earned_minor: int = _whole(0)
     refunded_minor: int = _whole(0)
     because: list[dict[str, Any]] = _json(nullable=False)
     response: dict[str, Any] = _json(nullable=False)

@@ -489,6 +489,8 @@ def upgrade() -> None:
         sa.Column("paid_at", sa.BigInteger(), nullable=True),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("points", sa.BigInteger(), nullable=False),
+        sa.Column("carry_minor", sa.BigInteger(), nullable=False),
+        sa.Column("earned_minor", sa.BigInteger(), nullable=False),
         sa.Column("refunded_minor", sa.BigInteger(), nullable=False),
         sa.Column("because", sa.Text(), nullable=False),
         sa.Column("response", sa.Text(), nullable=False),
