@@ -18,8 +18,6 @@ import pyotp
 
 STEP_SECONDS = 30
 DIGITS = 6
-SECRET_BYTES = 20
-"""As long as the secrets of RFC 4226; longer ones add nothing to six digits."""
 
 _SERIES = 2**40
 _QR = re.compile(r"MALVA1\.([A-Za-z0-9_-]{1,64})\.([0-9]{6})")

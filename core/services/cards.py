@@ -19,6 +19,7 @@ from core.domain import codes
 from core.i18n import Words, words
 from core.keys import Keys
 from core.services import messages
+from core.services.guests import find
 from core.storage.tables import accounts, cafes, guests, leases, programmes
 from core.storage.tables import messages as outbox
 from core.storage.tx import Tx
@@ -49,16 +50,6 @@ class Card:
     qr: str
     expires_at: datetime
     step_ends_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Whose live card a link opens."""
-
-    guest_id: int
-    public_id: str
-    name: str
-    language: str
 
 
 # -- codes -----------------------------------------------------------------------------------------
@@ -140,7 +131,7 @@ def show_card(
         .values(status="cancelled")
     )
     body = {"guest_id": guest_id, "refresh": not edits}
-    to = {"contact_id": contact_id, "channel": channel}
+    to: dict[str, Any] = {"contact_id": contact_id, "channel": channel}
     card = messages.put(tx, **to, lane=messages.ANSWER, kind="card", body=body, now=now)
     if edits:
         _queue_renewals(tx, to, body, card, now)
@@ -150,7 +141,13 @@ def show_card(
 def _queue_renewals(
     tx: Tx, to: Mapping[str, Any], body: Mapping[str, Any], card: int, now: datetime
 ) -> None:
-    common = {**to, "lane": messages.RENEWAL, "body": body, "replaces": card, "now": now}
+    common: dict[str, Any] = {
+        **to,
+        "lane": messages.RENEWAL,
+        "body": body,
+        "replaces": card,
+        "now": now,
+    }
     for turn in range(1, RENEWALS + 1):
         due = now + turn * RENEW_EVERY
         messages.put(
@@ -229,27 +226,22 @@ def link_token(guest: Any, keys: Keys) -> str:
     return keys.sign("card", f"{guest.public_id}.{guest.card_version}")
 
 
-def guest_of_token(tx: Tx, token: str, keys: Keys) -> Holder | None:
-    """Whose card a link opens; None where it is not ours, revoked, or its guest erased."""
+def guest_of_token(tx: Tx, token: str, keys: Keys) -> int | None:
+    """The row id of whose card a link opens; None where it is not ours, revoked, or they are
+    erased. Where two guests were merged it is the one that they became."""
     signed = keys.unsign("card", token)
     if signed is None:
         return None
     public_id, _, version = signed.rpartition(".")
-    guest = tx.execute(
-        sa.select(guests.c.id, guests.c.public_id, guests.c.name, guests.c.language).where(
-            guests.c.public_id == public_id,
-            guests.c.card_version == int(version),
-            guests.c.erased_at.is_(None),
-        )
-    ).first()
-    return Holder(*guest) if guest else None
+    current = tx.scalar(sa.select(guests.c.card_version).where(guests.c.public_id == public_id))
+    return find(tx, public_id) if current == int(version) else None
 
 
 def live_card(tx: Tx, token: str, keys: Keys, now: datetime) -> Card | None:
     """The code that the live page shows now; None as `guest_of_token`. It leases the code, so it is
     for the page's own POST: a GET, which link previews send too, leases nothing."""
-    holder = guest_of_token(tx, token, keys)
-    return lease_code(tx, holder.guest_id, keys, now) if holder else None
+    guest_id = guest_of_token(tx, token, keys)
+    return None if guest_id is None else lease_code(tx, guest_id, keys, now)
 
 
 def revoke_links(tx: Tx, guest_id: int) -> None:
