@@ -30,6 +30,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, get_currency_symbol
 
+from core.domain.money import exponent
+
 LANGUAGES = ("en", "sr", "ru")
 CATALOGS = Path(__file__).parent.parent / "locales"
 
@@ -42,6 +44,7 @@ _NEAREST = {
 }
 # As a message between people has them: no weekday, no seconds, no month that Serbian would decline.
 _DATES = {"en": "d MMMM y", "sr": "d. M. y.", "ru": "d MMMM y"}
+_DAYS = {"en": "d MMMM", "sr": "d. M.", "ru": "d MMMM"}
 _MOMENTS = {"en": "d MMM y, HH:mm", "sr": "d. M. y. 'u' HH:mm", "ru": "d MMM y, HH:mm"}
 
 
@@ -100,6 +103,11 @@ class Words:
         if isinstance(day, datetime):
             day = day.astimezone(_zone(zone)).date()
         return format_date(day, _DATES[self.language], locale=self.locale)
+
+    def day(self, month: int, day: int) -> str:
+        """A day of any year: `24 December` · `24. 12.` · `24 декабря`."""
+        leap = date(2000, month, day)  # so that the 29th of February is one
+        return format_date(leap, _DAYS[self.language], locale=self.locale)
 
     def moment(self, at: datetime, zone: str | tzinfo) -> str:
         """Date and time in `zone`: `22 Nov 2025, 14:05`."""
@@ -184,14 +192,10 @@ def _number(language: str, n: int | Decimal) -> str:
 @lru_cache(maxsize=16384)
 def _money(language: str, minor: int, currency: str) -> str:
     locale = _locale(language)
-    digits = _digits(currency)
+    digits = exponent(currency)
     amount = Decimal(minor).scaleb(-digits)
     decimals = "" if minor % 10**digits == 0 else "." + "0" * digits
     if get_currency_symbol(currency, locale).isalpha():  # `450 RSD`: a bare code follows its number
         return f"{format_decimal(amount, '#,##0' + decimals, locale=locale)}\u00a0{currency}"
     pattern = "¤#,##0" + decimals if language == "en" else f"#,##0{decimals}\u00a0¤"
     return format_currency(amount, currency, pattern, locale=locale, currency_digits=False)
-
-
-def _digits(currency: str) -> int:
-    return {"JPY": 0, "KRW": 0, "KWD": 3, "BHD": 3}.get(currency, 2)

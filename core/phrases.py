@@ -2,7 +2,7 @@
 
 A *reason* is what an award keeps of itself (`core.domain.earning`): `{"rule": "spend", "points":
 45, "spent_minor": 45000, "currency": "RSD"}` or `{"rule": "product", "points": 40, "names": {"en":
-"Cappuccino", …}, "quantity": "2"}`. A *reward* is `{"names": {"en": …}, "cost": 1000}`.
+"Cappuccino", …}, "quantity": "2"}`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 from core.i18n import Words
 
 Reason = Mapping[str, Any]
-Reward = Mapping[str, Any]
 
 _BAR = 10
 
@@ -36,19 +35,16 @@ def progress(balance: int, cost: int, words: Words) -> str:
     return f"{bar} {words.number(balance)} / {words.number(cost)}"
 
 
-def way_to(reward: Reward, balance: int, unit: str, words: Words) -> list[str]:
-    """How far the next reward is: the bar, and the sentence that says it."""
-    missing = words.points(max(reward["cost"] - balance, 0), unit)
-    name = name_in(reward["names"], words)
-    return [
-        progress(balance, reward["cost"], words),
-        words.text("{points} to go until “{reward}”.", points=missing, reward=name),
-    ]
+def way_to(reward: str, cost: int, balance: int, unit: str, words: Words) -> str:
+    """How far the next reward is: the bar, and under it the sentence that says so."""
+    missing = words.points(max(cost - balance, 0), unit)
+    sentence = words.text("{points} to go until “{reward}”.", points=missing, reward=reward)
+    return f"{progress(balance, cost, words)}\n{sentence}"
 
 
-def reached(reward: Reward, words: Words) -> str:
-    name = name_in(reward["names"], words)
-    return words.text("🎉 You've collected enough for “{reward}”!", reward=name)
+def reached(reward: str, words: Words) -> str:
+    """Said once, when the balance has come to a reward's cost."""
+    return words.text("🎉 You've collected enough for “{reward}”!", reward=reward)
 
 
 def reason_text(reason: Reason, words: Words) -> str:

@@ -29,7 +29,6 @@ _HEARD_LAST = Prepared(
     sa.select(contacts.c.id, contacts.c.channel)
     .where(contacts.c.guest_id == sa.bindparam("guest_id"), contacts.c.gone_at.is_(None))
     .order_by(contacts.c.heard_at.desc().nulls_last(), contacts.c.id.desc())
-    .limit(sa.literal_column("1"))
 )
 
 
@@ -90,9 +89,10 @@ def _outlook(facts: Facts, w: Words) -> list[str]:
     if facts["balance"] < 0:
         return [w.text("That is below zero: your next orders will make up for it.")]
     if reward := facts.get("reached"):
-        return [reached(reward, w)]
+        return [reached(name_in(reward["names"], w), w)]
     if reward := facts.get("next"):
-        return way_to(reward, facts["balance"], facts["unit"], w)
+        name = name_in(reward["names"], w)
+        return [way_to(name, reward["cost"], facts["balance"], facts["unit"], w)]
     return []
 
 
