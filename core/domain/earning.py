@@ -15,7 +15,7 @@ from typing import Any
 Because = dict[str, Any]
 """One reason for points, kept with them for ever:
 
-{"rule": "spend", "points", "spent_minor", "currency", "carried_minor"}  carried: from before
+{"rule": "spend", "points", "spent_minor", "currency", "carried_minor"}  carried: what helped
 {"rule": "product", "points", "names": {language: name}, "quantity"}     quantity: decimal text
 """
 
@@ -92,7 +92,7 @@ def award(
                 "points": steps * rates.earn_points,
                 "spent_minor": spent,
                 "currency": currency,
-                "carried_minor": max(0, carry_minor),
+                "carried_minor": carry_minor if steps > spent // rates.earn_minor else 0,
             }
         )
     return Award(sum(reason["points"] for reason in because), carry, tuple(because))
