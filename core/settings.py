@@ -255,9 +255,9 @@ class PluginsFile:
     def enabled(self) -> list[PluginConfig]:
         return [plugin for plugin in self.plugins if plugin.enabled]
 
-    def at(self, *keys: str | int) -> str:
-        """`plugins.toml:12`: where `keys`, or the nearest table above them, stands."""
-        return f"{self.path}:{line_of(self.text, keys)}"
+    def line(self, keys: Sequence[str | int]) -> int:
+        """The line on which `keys`, or the nearest table above them, stands."""
+        return line_of(self.text, keys)
 
 
 def load_plugins_toml(path: Path, environ: Mapping[str, str]) -> PluginsFile:

@@ -76,7 +76,7 @@ def everyone(tx: Tx) -> Sequence[CafeInfo]:
             cafes.c.id
         )
     )
-    return [CafeInfo(*row) for row in rows]
+    return [CafeInfo(r.slug, r.name, r.currency, r.timezone) for r in rows]
 
 
 def clean_name(text: str) -> str:
@@ -93,7 +93,7 @@ def _first_programme(tx: Tx, name: str, currency: str, now: datetime) -> int:
         .values(
             name=name,
             currency=currency,
-            earn_minor=10 ** money.digits(currency),
+            earn_minor=10 ** money.exponent(currency),
             earn_points=1,
             created_at=now,
         )
