@@ -1,0 +1,237 @@
+"""The ledger: every movement of points, only ever added to; a balance is the sum of its entries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import orjson
+import sqlalchemy as sa
+
+from core.domain.earning import Because
+from core.storage.tables import accounts, guests, ledger_entries
+from core.storage.tx import Prepared, Tx
+from core.storage.types import from_micros, to_micros
+
+Kind = Literal["order", "refund", "opening", "merge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A guest's account in a programme, locked until the transaction ends. `carry_minor` is what
+    the last orders left over that was too little for a point."""
+
+    guest_id: int
+    programme_id: int
+    balance: int
+    carry_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A movement of points; `balance` after it."""
+
+    kind: Kind
+    points: int
+    balance: int
+    because: Sequence[Because]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """An account whose balance is not the sum of its entries."""
+
+    guest_id: int
+    programme_id: int
+    balance: int
+    entries: int
+
+
+_OF_GUEST = sa.and_(
+    accounts.c.guest_id == sa.bindparam("guest"),
+    accounts.c.programme_id == sa.bindparam("programme"),
+)
+_READ = Prepared(sa.select(accounts.c.balance, accounts.c.carry_minor).where(_OF_GUEST))
+_LOCK = Prepared(
+    sa.select(accounts.c.balance, accounts.c.carry_minor).where(_OF_GUEST).with_for_update()
+)
+_SAVE = Prepared(
+    sa.update(accounts)
+    .where(_OF_GUEST)
+    .values(balance=sa.bindparam("points"), carry_minor=sa.bindparam("carry"))
+)
+_OPEN = Prepared(
+    sa.text(
+        "INSERT INTO account (guest_id, programme_id, balance, carry_minor)"
+        " VALUES (:guest, :programme, 0, 0) ON CONFLICT DO NOTHING"
+    )
+)
+_APPEND = Prepared(
+    sa.insert(ledger_entries).values(
+        {
+            column.name: sa.bindparam(column.name)
+            for column in ledger_entries.c
+            if column.name != "id"
+        }
+    )
+)
+
+
+def lock(tx: Tx, guest_id: int, programme_id: int) -> Account:
+    """The account, opened where there was none; whoever else wants it waits for our commit."""
+    row = tx.run(_LOCK, guest=guest_id, programme=programme_id)
+    if row is None:
+        tx.run(_OPEN, guest=guest_id, programme=programme_id)
+        row = tx.run(_LOCK, guest=guest_id, programme=programme_id)
+        assert row is not None
+    return Account(guest_id, programme_id, row[0], row[1])
+
+
+def post(
+    tx: Tx,
+    account: Account,
+    *,
+    cafe_id: int | None,
+    kind: Kind,
+    reference: str,
+    points: int,
+    because: Sequence[Because],
+    now: datetime,
+    carry_minor: int | None = None,
+) -> int:
+    """Adds a movement to a locked account; the new balance. No points make no entry.
+
+    `reference` is unique for the account (`order:17`). `carry_minor`: carried from now on.
+    """
+    balance = account.balance + points
+    carry = account.carry_minor if carry_minor is None else carry_minor
+    if points:
+        tx.run(
+            _APPEND,
+            guest_id=account.guest_id,
+            programme_id=account.programme_id,
+            cafe_id=cafe_id,
+            kind=kind,
+            reference=reference,
+            points=points,
+            balance=balance,
+            because=orjson.dumps(because).decode(),
+            at=to_micros(now),
+        )
+    if points or carry != account.carry_minor:
+        tx.run(
+            _SAVE,
+            guest=account.guest_id,
+            programme=account.programme_id,
+            points=balance,
+            carry=carry,
+        )
+    return balance
+
+
+def add_entry(
+    tx: Tx,
+    *,
+    guest_id: int,
+    programme_id: int,
+    cafe_id: int | None,
+    kind: Kind,
+    reference: str,
+    points: int,
+    because: Sequence[Because],
+    now: datetime,
+) -> int:
+    """Locks the account and adds a movement; the new balance."""
+    return post(
+        tx,
+        lock(tx, guest_id, programme_id),
+        cafe_id=cafe_id,
+        kind=kind,
+        reference=reference,
+        points=points,
+        because=because,
+        now=now,
+    )
+
+
+def balance(tx: Tx, guest_id: int, programme_id: int) -> int:
+    """0 where the guest has no account yet; below zero after a refund of what was spent."""
+    row = tx.run(_READ, guest=guest_id, programme=programme_id)
+    return row[0] if row else 0
+
+
+_LAST = Prepared(
+    sa.select(
+        ledger_entries.c.kind,
+        ledger_entries.c.points,
+        ledger_entries.c.balance,
+        ledger_entries.c.because,
+        ledger_entries.c.at,
+    )
+    .where(
+        ledger_entries.c.guest_id == sa.bindparam("guest"),
+        ledger_entries.c.programme_id == sa.bindparam("programme"),
+    )
+    .order_by(ledger_entries.c.id.desc())
+    .limit(sa.bindparam("most"))
+)
+
+
+def last_entries(tx: Tx, guest_id: int, programme_id: int, most: int = 5) -> list[Entry]:
+    """The latest movements, newest first."""
+    rows = tx.run_all(_LAST, guest=guest_id, programme=programme_id, most=most)
+    return [
+        Entry(kind, points, after, orjson.loads(because), from_micros(at))
+        for kind, points, after, because, at in rows
+    ]
+
+
+_NOTHING = sa.literal_column("0", sa.BigInteger).label("nothing")
+
+
+def prove(tx: Tx) -> list[Discrepancy]:
+    """The accounts that the books don't bear out: [] is the proof."""
+    kept = sa.select(accounts.c.guest_id, accounts.c.programme_id, accounts.c.balance, _NOTHING)
+    moved = sa.select(
+        ledger_entries.c.guest_id, ledger_entries.c.programme_id, _NOTHING, ledger_entries.c.points
+    )
+    both = sa.union_all(kept, moved).subquery("both")
+    guest, programme, balances, points = both.c
+    difference = sa.func.sum(balances) != sa.func.sum(points)
+    rows = tx.execute(
+        sa.select(guest, programme, sa.func.sum(balances), sa.func.sum(points))
+        .group_by(guest, programme)
+        .having(difference)
+    )
+    return [Discrepancy(*(int(value) for value in row)) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A guest whom points can go to."""
+
+    id: int
+    public_id: str
+    erased: bool
+
+
+_GUEST = Prepared(
+    sa.select(guests.c.public_id, guests.c.merged_into, guests.c.erased_at).where(
+        guests.c.id == sa.bindparam("guest")
+    )
+)
+
+
+def holder(tx: Tx, guest_id: int) -> Holder:
+    """The guest, or the one that they became where two were merged."""
+    while True:
+        row: tuple[Any, ...] | None = tx.run(_GUEST, guest=guest_id)
+        if row is None:
+            raise LookupError(f"there is no guest {guest_id}")
+        public_id, merged_into, erased_at = row
+        if merged_into is None:
+            return Holder(guest_id, public_id, erased_at is not None)
+        guest_id = merged_into
