@@ -1,23 +1,27 @@
-"""The outbox's rows: putting them in, and messages as JSON."""
+"""The outbox's rows: putting them in, messages as JSON, and what channels that store read back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
 
-from core.contract import Link, Option, Outbound, Picture
-from core.storage.tables import messages
+from core.contract import Link, Option, Outbound, Picture, StoredMessage
+from core.storage.tables import contacts, messages
 from core.storage.tx import Prepared, Tx
 from core.storage.types import to_micros
 
-ANSWER, NOTIFICATION, RENEWAL, CAMPAIGN = range(4)
+ANSWER, NOTIFICATION, RENEWAL, CAMPAIGN = LANES = range(4)
 """Lanes, the most urgent first."""
 
 GIVE_UP = timedelta(days=1)
+PAGE = 200
+"""At most so many stored messages are read at once."""
+
+_m = messages.c
 
 _PUT = Prepared(
     sa.insert(messages)
@@ -25,13 +29,48 @@ _PUT = Prepared(
         {
             name: sa.bindparam(name)
             for name in (
-                "contact_id channel lane kind body replaces status uncertain "
-                "due_at expires_at attempts created_at"
-            ).split()
+                "contact_id",
+                "channel",
+                "lane",
+                "kind",
+                "body",
+                "replaces",
+                "status",
+                "uncertain",
+                "due_at",
+                "expires_at",
+                "attempts",
+                "created_at",
+            )
         }
     )
-    .returning(messages.c.id)
+    .returning(_m.id)
 )
+_NEXT_POSITION = Prepared(
+    sa.update(contacts)
+    .where(contacts.c.id == sa.bindparam("contact"))
+    .values(stored=contacts.c.stored + sa.literal_column("1"))
+    .returning(contacts.c.stored)
+)
+_STORE = Prepared(
+    sa.update(messages)
+    .where(_m.id == sa.bindparam("row"))
+    .values(
+        status=sa.literal_column("'sent'"),
+        claimed_until=sa.null(),
+        body=sa.bindparam("body"),
+        position=sa.bindparam("position"),
+        sent_at=sa.bindparam("now"),
+    )
+)
+
+
+# -- putting in ------------------------------------------------------------------------------------
+
+
+def wake_up(channel: str) -> str:
+    """The topic that rings when a message of this channel is committed."""
+    return f"outbox:{channel}"
 
 
 def put(
@@ -47,7 +86,9 @@ def put(
     expires_at: datetime | None = None,
     replaces: int | None = None,
 ) -> int:
-    """Queues a message; it leaves once this transaction has committed. Returns its row id."""
+    """Queues a message; it leaves once this transaction has committed, or when it is due, and is
+    given up a day after. Returns its row id; `replaces` is that of an earlier one."""
+    due = due_at or now
     row = tx.run(
         _PUT,
         contact_id=contact_id,
@@ -58,18 +99,107 @@ def put(
         replaces=replaces,
         status="queued",
         uncertain=False,
-        due_at=to_micros(due_at or now),
-        expires_at=to_micros(expires_at or now + GIVE_UP),
+        due_at=to_micros(due),
+        expires_at=to_micros(expires_at or due + GIVE_UP),
         attempts=0,
         created_at=to_micros(now),
     )
     assert row is not None
-    tx.ring("outbox")
+    tx.ring(wake_up(channel))
     return int(row[0])
 
 
-def to_json(message: Outbound, qr: str | None = None) -> dict[str, Any]:
-    """`message` for the row's body; the picture is drawn at hand-over, from `qr`."""
+def cancel_open(tx: Tx, contact_id: int) -> None:
+    """Nothing that still waits for this chat is sent."""
+    tx.execute(
+        sa.update(messages)
+        .where(_m.contact_id == contact_id, sa.text("status IN ('queued', 'sending')"))
+        .where(_m.status == "queued")
+        .values(status="cancelled")
+    )
+
+
+# -- channels that store ---------------------------------------------------------------------------
+
+
+def store(tx: Tx, row_id: int, contact_id: int, message: Outbound, now: datetime) -> int:
+    """Storing is sending: the queued row holds `message` as it is shown, visible from the commit
+    on. Returns its position, the contact's next."""
+    position = _next_position(tx, contact_id)
+    body = orjson.dumps(to_json(message)).decode()
+    tx.run(_STORE, row=row_id, body=body, position=position, now=to_micros(now))
+    return position
+
+
+def said(tx: Tx, contact_id: int, channel: str, text: str, now: datetime) -> int:
+    """Keeps the guest's own words on a channel that stores. Returns their position."""
+    position = _next_position(tx, contact_id)
+    tx.execute(
+        sa.insert(messages).values(
+            contact_id=contact_id,
+            channel=channel,
+            lane=ANSWER,
+            kind="said",
+            body={"text": text, "kind": "said", "language": "en"},
+            status="sent",
+            due_at=now,
+            sent_at=now,
+            created_at=now,
+            position=position,
+        )
+    )
+    return position
+
+
+def after(tx: Tx, channel: str, address: str, position: int) -> Sequence[StoredMessage]:
+    """The contact's messages behind `position`, oldest first, at most PAGE. The `id` of a
+    StoredMessage is its position: it counts in the order in which messages became visible."""
+    earlier = messages.alias()
+    found = tx.execute(
+        sa.select(_m.position, _m.sent_at, _m.kind, _m.body, earlier.c.position.label("replaces"))
+        .select_from(messages)
+        .join(contacts, contacts.c.id == _m.contact_id)
+        .outerjoin(earlier, earlier.c.id == _m.replaces)
+        .where(contacts.c.channel == channel, contacts.c.address == address)
+        .where(_m.position > position)
+        .order_by(_m.position)
+        .limit(PAGE)
+    )
+    return [
+        StoredMessage(
+            id=row.position,
+            at=row.sent_at,
+            mine=row.kind == "said",
+            message=from_json(row.body),
+            replaces=row.replaces,
+        )
+        for row in found
+    ]
+
+
+def last_position(tx: Tx, channel: str, address: str) -> tuple[int, int] | None:
+    """Row id and last position of the contact at this address; None where there is none yet."""
+    row = tx.execute(
+        sa.select(contacts.c.id, contacts.c.stored).where(
+            contacts.c.channel == channel, contacts.c.address == address
+        )
+    ).first()
+    return None if row is None else (row.id, row.stored)
+
+
+def _next_position(tx: Tx, contact_id: int) -> int:
+    """The contact's row is locked until the commit, so positions become visible in order."""
+    row = tx.run(_NEXT_POSITION, contact=contact_id)
+    assert row is not None
+    tx.ring(f"contact:{contact_id}")
+    return int(row[0])
+
+
+# -- as JSON ---------------------------------------------------------------------------------------
+
+
+def to_json(message: Outbound) -> dict[str, Any]:
+    """`message` for a row's body; of its picture the words and the address, never the bytes."""
     body: dict[str, Any] = {
         "text": message.text,
         "kind": message.kind,
@@ -85,12 +215,13 @@ def to_json(message: Outbound, qr: str | None = None) -> dict[str, Any]:
         body["links"] = [[link.label, link.url, link.app] for link in message.links]
     if message.variables:
         body["variables"] = dict(message.variables)
-    if qr:
-        body["qr"] = qr
+    if message.picture:
+        body["picture"] = [message.picture.alt, message.picture.url]
     return body
 
 
-def from_json(body: Mapping[str, Any], picture: Picture | None = None) -> Outbound:
+def from_json(body: Mapping[str, Any]) -> Outbound:
+    picture = body.get("picture")
     return Outbound(
         text=body["text"],
         kind=body["kind"],
@@ -102,5 +233,5 @@ def from_json(body: Mapping[str, Any], picture: Picture | None = None) -> Outbou
         ask_phone=body.get("ask_phone"),
         links=tuple(Link(*link) for link in body.get("links", ())),
         variables=body.get("variables", {}),
-        picture=picture,
+        picture=Picture(b"", *picture) if picture else None,
     )
