@@ -1,0 +1,110 @@
+"""The one HTTP client: always a time-out, no redirects, answers of limited size, no secrets told.
+
+Bot tokens ride in paths and keys in headers, so neither a log line nor an exception ever names
+more of a request than its method and host.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import orjson
+from yarl import URL
+
+_log = logging.getLogger(__name__)
+
+CONNECTIONS = 100
+LARGEST_ANSWER = 8 * 1024 * 1024
+"""Bytes, after decompression: more than any provider of ours has to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, read whole. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return orjson.loads(self.body)  # its error is a ValueError
+
+
+class Wire:
+    """`core.contract.Http` over one shared session; make it and close it on the event loop."""
+
+    def __init__(self) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": "Malva"},
+        )
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        data: Mapping[str, str] | bytes | None = None,
+        timeout: float = 10.0,
+    ) -> Response:
+        """`json` or `data` (a form, or bytes as they are) is the body; `timeout` is in seconds,
+        for all of it.
+
+        TimeoutError: no answer in time. ConnectionRefusedError: the request never left. OSError:
+        anything else that is no answer; it may have been carried out. A redirect is an answer.
+        """
+        sent = dict(headers or {})
+        if json is not None:
+            data = orjson.dumps(json)
+            sent.setdefault("Content-Type", "application/json")
+        where = f"{method} {_host(url)}"
+        if self._session.closed:
+            raise ConnectionRefusedError(f"{where}: the client is closed")
+        try:
+            async with self._session.request(
+                method,
+                url,
+                headers=sent,
+                data=data,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=timeout),
+            ) as answer:
+                body = await _read(answer)
+                _log.debug("%s: %s, %d bytes", where, answer.status, len(body))
+                lower = {name.lower(): value for name, value in answer.headers.items()}
+                return Response(answer.status, lower, body)
+        except TimeoutError:
+            raise TimeoutError(f"{where}: no answer within {timeout:g} s") from None
+        except aiohttp.ClientConnectorError as error:
+            why = getattr(error, "strerror", None) or type(error).__name__
+            raise ConnectionRefusedError(f"{where}: no connection: {why}") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise OSError(f"{where}: {type(error).__name__}") from None
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in answer.content.iter_any():
+        body += chunk
+        if len(body) > LARGEST_ANSWER:
+            answer.close()
+            raise aiohttp.ClientPayloadError("too large")
+    return bytes(body)
+
+
+def _host(url: str) -> str:
+    """Scheme, host and port: what of an address may be told."""
+    try:
+        return str(URL(url).origin())
+    except ValueError:
+        return "(no address)"
