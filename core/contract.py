@@ -174,8 +174,9 @@ Content = Started | Said | Chose | SharedPhone | Left | Returned | Unsupported
 class Inbound:
     """One thing that a guest did.
 
-    event_id      the provider's id; Malva counts each once per channel, for ever as good as
+    event_id      the provider's id; Malva takes each once per channel
     reply_inline  the provider takes the first reply in the HTTP response to this webhook
+    handle        what `Channel.acknowledge` needs to answer the provider
     """
 
     event_id: str
@@ -183,6 +184,7 @@ class Inbound:
     content: Content
     sent_at: datetime | None = None
     reply_inline: bool = False
+    handle: str | None = None
 
 
 MessageStatus = Literal["sent", "delivered", "read", "failed"]
@@ -508,6 +510,9 @@ class Gateway(Protocol):
     http: Http
 
     def now(self) -> datetime: ...
+
+    def translate(self, language: str, sentence: str, /, **values: object) -> str:
+        """A sentence of Malva's own catalogs (`locales/`), in `language`."""
 
     async def receive(self, events: Sequence[Received]) -> Sequence[Outbound | None]:
         """Takes what a guest did; returns after the commit, with the reply that is to ride in the
