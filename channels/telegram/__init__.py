@@ -41,10 +41,15 @@ class Settings(malva.Settings):
     api_base: str = "https://api.telegram.org"
 
 
-class _RawUpdates(methods.GetUpdates):
-    """getUpdates with its updates unread: aiogram would refuse all of them for one."""
+class _RawUpdates(methods.TelegramMethod[list[dict[str, Any]]]):
+    """getUpdates with its updates unread: aiogram's own would refuse all of them for one."""
 
     __returning__ = list[dict[str, Any]]
+    __api_method__ = "getUpdates"
+
+    offset: int | None = None
+    timeout: int
+    allowed_updates: list[str]
 
 
 @malva.hookimpl
