@@ -18,7 +18,7 @@ from core.contract import Link, MalvaError, Option, Outbound
 from core.domain import codes
 from core.i18n import Words, words
 from core.keys import Keys
-from core.services import messages
+from core.services import ledger, messages
 from core.services.guests import find
 from core.storage.tables import accounts, cafes, guests, leases, programmes
 from core.storage.tables import messages as outbox
@@ -161,7 +161,7 @@ def render_card(
 ) -> tuple[Outbound, str | None]:
     """A row that `show_card` queued, as it is to be shown at `now`: the message, and the text of
     its QR (None at the end of a card, which holds no code)."""
-    guest_id: int = body["guest_id"]
+    guest_id = ledger.holder(tx, body["guest_id"]).id
     guest = _face(tx, guest_id)
     w = words(guest.language)
     live = Link(w.text("Live card"), f"{public_url}/card/{link_token(guest, keys)}", app=True)
