@@ -1,0 +1,294 @@
+"""The sample chain of the demo: two cafes, a few thousand guests, a year of orders.
+
+The same for everybody who starts it on the same day: all chance comes from one seed. Points are
+earned by the product's own rules, and the books it writes can be proven like any others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from core.domain.earning import Item, Rates, Worth, award
+from core.domain.money import to_major
+from core.keys import Keys
+from core.services import cafes as cafe_service
+from core.storage.tables import (
+    accounts,
+    cafes,
+    guests,
+    ledger_entries,
+    memberships,
+    order_lines,
+    orders,
+    products,
+    programmes,
+    rewards,
+)
+from core.storage.tx import Tx
+
+GUESTS = 2_847
+ORDERS = 11_249
+DAYS = 365
+ZONE = ZoneInfo("Europe/Belgrade")
+SOURCE = "demo"
+
+CAFES = {"bife": "BIFE", "harats": "HARATS"}
+
+Menu = tuple[tuple[str, str, str, str, int], ...]
+
+MENU: Menu = (
+    ("espresso", "Espresso", "Espreso", "Эспрессо", 180_00),
+    ("cappuccino", "Cappuccino", "Kapućino", "Капучино", 260_00),
+    ("flat-white", "Flat white", "Flet vajt", "Флэт уайт", 290_00),
+    ("lemonade", "Lemonade", "Limunada", "Лимонад", 240_00),
+    ("croissant", "Croissant", "Kroasan", "Круассан", 210_00),
+    ("cheesecake", "Cheesecake", "Čizkejk", "Чизкейк", 420_00),
+    ("sandwich", "Sandwich", "Sendvič", "Сэндвич", 390_00),
+)
+"""SKU, names in English, Serbian and Russian, price in minor units of RSD."""
+
+STAR = "cheesecake"
+"""The one product that is worth points of its own."""
+STAR_POINTS = 600
+
+REWARDS = (
+    ({"en": "Any cake", "sr": "Kolač po izboru", "ru": "Любой десерт"}, 2_500),
+    ({"en": "Breakfast for two", "sr": "Doručak za dvoje", "ru": "Завтрак на двоих"}, 6_000),
+)
+
+FIRST_NAMES = {
+    "sr": ("Ana", "Marko", "Jelena", "Nikola", "Milica", "Stefan", "Jovana", "Luka", "Ivana"),
+    "ru": ("Анна", "Иван", "Мария", "Дмитрий", "Елена", "Алексей", "Ольга", "Сергей"),
+    "en": ("Emma", "Jack", "Olivia", "Noah", "Sophie", "Liam", "Grace", "Oscar"),
+}
+INITIALS = {"sr": "ABDĐJKLMNPRSTV", "ru": "АБВГДЕКЛМНПС", "en": "ABCDEFGHJKLM"}
+LANGUAGES = ("sr", "ru", "en")
+SHARES = (6, 3, 1)
+
+
+def build(tx: Tx, keys: Keys, now: datetime) -> None:
+    """Writes the chain into an empty, migrated database: one second or two."""
+    chance = random.Random(1907)
+    places = [_cafe(tx, slug, name, now) for slug, name in CAFES.items()]
+    regulars = _guests(tx, keys, chance, places, now)
+    _write(tx, _year(chance, regulars, now))
+
+
+@dataclass(frozen=True, slots=True)
+class _Cafe:
+    id: int
+    programme: int
+
+
+@dataclass(slots=True)
+class _Guest:
+    id: int
+    cafe: _Cafe
+    joined: datetime
+    weight: float
+    carry: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    balance: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+
+
+def _cafe(tx: Tx, slug: str, name: str, now: datetime) -> _Cafe:
+    cafe_id = cafe_service.add(tx, slug, name, "RSD", str(ZONE), now - timedelta(days=DAYS))
+    programme = tx.scalar(sa.select(cafes.c.programme_id).where(cafes.c.id == cafe_id))
+    tx.execute(
+        sa.insert(rewards),
+        [{"programme_id": programme, "names": names, "cost": cost} for names, cost in REWARDS],
+    )
+    star = next(names_of(row) for row in MENU if row[0] == STAR)
+    tx.execute(
+        sa.insert(products).values(
+            programme_id=programme, sku=STAR, names=star, points=STAR_POINTS, active=True
+        )
+    )
+    tx.execute(sa.update(programmes).where(programmes.c.id == programme).values(name=name))
+    return _Cafe(cafe_id, programme)
+
+
+def names_of(row: tuple[str, str, str, str, int]) -> dict[str, str]:
+    """The names of a line of the menu, by language."""
+    return dict(zip(("en", "sr", "ru"), row[1:4], strict=True))
+
+
+def _guests(
+    tx: Tx, keys: Keys, chance: random.Random, places: list[_Cafe], now: datetime
+) -> list[_Guest]:
+    """Guests who joined all through the year, more of them lately; some come often, most rarely."""
+    found = []
+    rows = []
+    for number in range(1, GUESTS + 1):
+        language = chance.choices(LANGUAGES, SHARES)[0]
+        joined = now - timedelta(days=DAYS * chance.random() ** 1.3, minutes=chance.randrange(600))
+        cafe = chance.choices(places, (3, 2))[0]
+        found.append(_Guest(number, cafe, joined, chance.paretovariate(1.2)))
+        rows.append(
+            {
+                "id": number,
+                "public_id": _public_id(number),
+                "name": _name(chance, language),
+                "language": language,
+                "phone": f"+38160{number:07d}",
+                "phone_proven": True,
+                "offers": chance.random() < 0.6,
+                "home_cafe_id": cafe.id,
+                "secret": keys.encrypt(hashlib.sha256(f"demo {number}".encode()).digest()[:20]),
+                "created_at": joined,
+            }
+        )
+    tx.execute(sa.insert(guests), rows)
+    tx.execute(
+        sa.insert(memberships),
+        [{"guest_id": g.id, "cafe_id": g.cafe.id, "since": g.joined} for g in found],
+    )
+    if not tx.is_sqlite:  # ids were given by us, so the sequence has to follow
+        tx.execute(sa.text("SELECT setval('guest_id_seq', (SELECT max(id) FROM guest))"))
+    return found
+
+
+def _name(chance: random.Random, language: str) -> str:
+    return f"{chance.choice(FIRST_NAMES[language])} {chance.choice(INITIALS[language])}."
+
+
+def _public_id(number: int) -> str:
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+    digest = hashlib.sha256(f"guest {number}".encode()).digest()
+    return "".join(alphabet[byte % 32] for byte in digest[:16])
+
+
+def _year(chance: random.Random, regulars: list[_Guest], now: datetime) -> Iterator[dict[str, Any]]:
+    """Every order of the year, in the order of time."""
+    moments = sorted(_moment(chance, now) for _ in range(ORDERS))
+    by_joining = sorted(regulars, key=lambda guest: guest.joined)
+    weights = [guest.weight for guest in by_joining]
+    known = 0
+    for number, at in enumerate(moments, 1):
+        while known < len(by_joining) and by_joining[known].joined <= at:
+            known += 1
+        guest = None
+        if known and chance.random() < 0.85:
+            guest = chance.choices(by_joining[:known], weights[:known])[0]
+        cafe = guest.cafe if guest else chance.choice(regulars).cafe
+        yield {"number": number, "at": at, "guest": guest, "cafe": cafe, "lines": _basket(chance)}
+
+
+def _moment(chance: random.Random, now: datetime) -> datetime:
+    """Busier lately, busiest in the morning and after lunch."""
+    day = (now - timedelta(days=1 + DAYS * chance.random() ** 1.15)).astimezone(ZONE)
+    hour = chance.choices((8, 9, 10, 12, 13, 15, 17, 19), (5, 7, 4, 4, 5, 3, 3, 2))[0]
+    return day.replace(hour=hour, minute=chance.randrange(60), second=chance.randrange(60))
+
+
+def _basket(chance: random.Random) -> list[tuple[tuple[str, str, str, str, int], int]]:
+    kinds = chance.sample(MENU, chance.choices((1, 2, 3), (5, 4, 1))[0])
+    return [(row, chance.choices((1, 2), (5, 1))[0]) for row in kinds]
+
+
+# -- into the tables -------------------------------------------------------------------------------
+
+
+def _write(tx: Tx, year: Iterator[Mapping[str, Any]]) -> None:
+    rates = Rates(earn_minor=100, earn_points=1)
+    worth = {STAR: Worth(STAR_POINTS, next(names_of(row) for row in MENU if row[0] == STAR))}
+    rows: dict[sa.Table, list[dict[str, Any]]] = defaultdict(list)
+    holders: dict[tuple[int, int], _Guest] = {}
+    for one in year:
+        items = [
+            Item(names_of(row)["sr"], Decimal(count), row[4], row[0]) for row, count in one["lines"]
+        ]
+        total = sum(int(item.quantity) * item.price_minor for item in items)
+        guest: _Guest | None = one["guest"]
+        points, because = 0, []
+        if guest is not None:
+            programme = one["cafe"].programme
+            given = award(
+                rates,
+                worth,
+                total_minor=total,
+                currency="RSD",
+                items=items,
+                carry_minor=guest.carry[programme],
+            )
+            points, because = given.points, list(given.because)
+            guest.carry[programme] = given.carry_minor
+            guest.balance[programme] += points
+            holders[guest.id, programme] = guest
+            rows[ledger_entries].append(_entry(one, guest, points, because))
+        rows[orders].append(_order(one, guest, total, points, because))
+        rows[order_lines] += _lines(one["number"], items)
+    rows[accounts] = [
+        {
+            "guest_id": guest_id,
+            "programme_id": programme,
+            "balance": guest.balance[programme],
+            "carry_minor": guest.carry[programme],
+        }
+        for (guest_id, programme), guest in holders.items()
+    ]
+    for table in (orders, order_lines, accounts, ledger_entries):
+        tx.execute(sa.insert(table), rows[table])
+    if not tx.is_sqlite:
+        tx.execute(sa.text("SELECT setval('orders_id_seq', (SELECT max(id) FROM orders))"))
+
+
+def _order(
+    one: Mapping[str, Any], guest: _Guest | None, total: int, points: int, because: list[Any]
+) -> dict[str, Any]:
+    order_id = f"D{one['number']:05d}"
+    balance = guest.balance[one["cafe"].programme] if guest else None
+    return {
+        "id": one["number"],
+        "cafe_id": one["cafe"].id,
+        "source": SOURCE,
+        "order_id": order_id,
+        "fingerprint": hashlib.sha256(f"{order_id} {to_major(total, 'RSD')}".encode()).digest(),
+        "guest_id": guest.id if guest else None,
+        "total_minor": total,
+        "currency": "RSD",
+        "paid_at": one["at"],
+        "received_at": one["at"],
+        "points": points,
+        "because": because,
+        "response": {"order_id": order_id, "points": points, "balance": balance, "because": []},
+    }
+
+
+def _entry(
+    one: Mapping[str, Any], guest: _Guest, points: int, because: list[Any]
+) -> dict[str, Any]:
+    return {
+        "guest_id": guest.id,
+        "programme_id": one["cafe"].programme,
+        "cafe_id": one["cafe"].id,
+        "kind": "order",
+        "reference": f"order:{one['number']}",
+        "points": points,
+        "balance": guest.balance[one["cafe"].programme],
+        "because": because,
+        "at": one["at"],
+    }
+
+
+def _lines(number: int, items: list[Item]) -> list[dict[str, Any]]:
+    return [
+        {
+            "order_row": number,
+            "position": position,
+            "sku": item.sku,
+            "name": item.name,
+            "quantity": str(item.quantity),
+            "price_minor": item.price_minor,
+        }
+        for position, item in enumerate(items)
+    ]
