@@ -97,7 +97,7 @@ class Api:
         except OSError as error:
             raise FetchError(f"Octopos did not answer: {type(error).__name__}") from None
         if response.status == 429 or response.status >= 500:
-            after = response.headers.get("Retry-After", "")
+            after = response.headers.get("retry-after", "")
             raise FetchError(
                 f"Octopos answered {response.status}",
                 retry_after=float(after) if after.isdigit() else None,
