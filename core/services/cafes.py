@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -14,13 +15,39 @@ from core.domain import money, names
 from core.services import eventlog
 from core.services.errors import NotPossible
 from core.storage.tables import cafes, programmes, rewards
-from core.storage.tx import Tx
+from core.storage.tx import Prepared, Tx
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 """Fits a path, a DNS label and, as `cafe_<slug>`, the 64 characters of a Telegram deep link."""
 
 FIRST_REWARD = {"en": "Free coffee", "sr": "Besplatna kafa", "ru": "Бесплатный кофе"}
 FIRST_REWARD_COST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class CafeRow:
+    """A cafe, as orders and refunds need it."""
+
+    id: int
+    slug: str
+    name: str
+    currency: str
+    programme_id: int
+
+
+_BY_ID = Prepared(
+    sa.select(cafes.c.id, cafes.c.slug, cafes.c.name, cafes.c.currency, cafes.c.programme_id).where(
+        cafes.c.id == sa.bindparam("cafe")
+    )
+)
+
+
+def row(tx: Tx, cafe_id: int) -> CafeRow:
+    """LookupError where there is none."""
+    found = tx.run(_BY_ID, cafe=cafe_id)
+    if found is None:
+        raise LookupError(f"there is no cafe {cafe_id}")
+    return CafeRow(*found)
 
 
 def add(tx: Tx, slug: str, name: str, currency: str, timezone: str, now: datetime) -> int:

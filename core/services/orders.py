@@ -1,0 +1,401 @@
+"""Orders: each counts once, whatever is sent twice, late or out of order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from core.contract import OrderPaid
+from core.domain.earning import Item
+from core.domain.money import nearest_minor, to_minor
+from core.services import attribution, awards, eventlog, ledger, refunds, visits
+from core.services.cafes import CafeRow
+from core.services.errors import (
+    AlreadyClaimed,
+    Conflict,
+    Invalid,
+    TooLate,
+    UnknownOrder,
+    UnknownRedemption,
+    UnknownVisit,
+    WrongCurrency,
+)
+from core.storage.tables import order_lines, orders
+from core.storage.tx import Prepared, Tx
+from core.storage.types import from_micros, to_micros
+
+CLAIM_WITHIN = timedelta(hours=48)
+"""An unclaimed order finds its guest so long after it came."""
+
+MOST_LINES = 500
+MOST_PIECES = Decimal(10**6)
+NAME_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidOrder:
+    """An order, as every source of orders gives it.
+
+    total_minor  what counts, in minor units of `currency`
+    paid_at      None: the till doesn't tell
+    live         False: found late, so that only `paid_at` can say which visit it belongs to
+    visit        the public id of the visit that the order names
+    phone        of the till's own reward card, E.164
+    station      the POS's own id of the till
+    """
+
+    order_id: str
+    total_minor: int
+    currency: str
+    lines: tuple[Item, ...] = ()
+    paid_at: datetime | None = None
+    live: bool = True
+    visit: str | None = None
+    phone: str | None = None
+    station: str | None = None
+    redemptions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """`response` as the till API gives it: {"order_id", "points", "balance", "because":
+    [{"rule", "points"}]}; `duplicate`: it was counted before, and this is what was said then."""
+
+    response: dict[str, Any]
+    duplicate: bool
+
+
+def paid_order(event: OrderPaid, cafe_currency: str) -> PaidOrder:
+    """What a till's adapter reports, in minor units. Invalid for money that can't be."""
+    currency = event.currency or cafe_currency
+    try:
+        return PaidOrder(
+            order_id=event.order_id,
+            total_minor=to_minor(event.total, currency),
+            currency=currency,
+            lines=tuple(
+                Item(line.name, line.quantity, nearest_minor(line.price, currency), line.sku)
+                for line in event.lines
+            ),
+            paid_at=event.paid_at,
+            live=event.live,
+            phone=event.phone,
+            station=event.station,
+        )
+    except ValueError as error:
+        raise Invalid(str(error)) from None
+
+
+def count_order(
+    tx: Tx,
+    *,
+    cafe: CafeRow,
+    source: str,
+    order: PaidOrder,
+    till_id: int | None,
+    key: str | None,
+    arrived_at: datetime,
+    now: datetime,
+) -> Counted:
+    """Counts an order that arrived at `arrived_at`, for its guest if it has one.
+
+    `source` is `api` or the POS's name; `till_id` and the idempotency `key` are the till API's. A
+    till system's second report of an order is a duplicate whatever it says; the till API's must say
+    the same (Conflict). UnknownVisit, UnknownRedemption, WrongCurrency, Invalid.
+    """
+    order = _checked(cafe, order)
+    if till_id is None and order.station is not None:
+        till_id = attribution.till_of(tx, cafe.id, order.station)
+    refunds.one_at_a_time(tx, cafe.id, source, order.order_id)
+    owner = _owner(tx, cafe, order, till_id, arrived_at)
+    earned = None
+    if owner is not None:
+        earned = awards.weigh(
+            tx, cafe, owner.guest, total_minor=order.total_minor, items=order.lines
+        )
+    response = awards.answer(order.order_id, earned, earned.balance if earned else None)
+    row = _insert(tx, cafe, source, order, till_id, key, owner, earned, response, arrived_at)
+    if row is None:
+        return _counted_before(tx, cafe, source, order, till_id, key, now)
+    if owner is not None and owner.visit is not None and owner.takes:
+        visits.take(tx, owner.visit)
+    if earned is not None:
+        awards.give(tx, cafe, earned, order_row=row, order_id=order.order_id, now=now)
+    else:
+        awards.tell(tx, cafe, order.order_id, None)
+    if refunds.count_parked(tx, cafe, source, order.order_id, now) and earned is not None:
+        response = _answer_again(tx, row, response, earned.account)
+    return Counted(response, duplicate=False)
+
+
+def claim_order(
+    tx: Tx, *, cafe: CafeRow, source: str, order_id: str, visit: str, now: datetime
+) -> Counted:
+    """An unclaimed order finds its guest, the one of the visit that goes by that public id, and
+    earns on what refunds have left of it.
+
+    Claiming it again for the same guest is a duplicate. UnknownOrder, UnknownVisit,
+    AlreadyClaimed, TooLate.
+    """
+    refunds.one_at_a_time(tx, cafe.id, source, order_id)
+    row = tx.run(_TO_CLAIM, cafe=cafe.id, source=source, order=order_id)
+    if row is None:
+        raise UnknownOrder("this cafe has no such order")
+    row_id, guest_id, total, refunded, received_at, points, because = row
+    found = visits.named(tx, cafe.id, visit)
+    if found is None:
+        raise UnknownVisit("this cafe has no such visit")
+    guest = ledger.holder(tx, found.guest_id)
+    if guest_id is not None:
+        if ledger.holder(tx, guest_id).id != guest.id:
+            raise AlreadyClaimed("this order is another guest's")
+        return _claimed_before(tx, cafe, order_id, guest.id, points, because)
+    if guest.erased:
+        raise UnknownVisit("this cafe has no such visit")
+    if now - from_micros(received_at) > CLAIM_WITHIN:
+        raise TooLate("an order can be claimed within 48 hours")
+    left = total - refunded
+    earned = awards.weigh(
+        tx, cafe, guest, total_minor=total, items=_lines(tx, row_id), left_minor=left
+    )
+    tx.execute(
+        sa.update(orders)
+        .where(orders.c.id == row_id)
+        .values(guest_id=guest.id, visit_id=found.id, earned_minor=left, **_given(earned))
+    )
+    awards.give(tx, cafe, earned, order_row=row_id, order_id=order_id, now=now)
+    return Counted(awards.answer(order_id, earned, earned.balance), duplicate=False)
+
+
+# -- what comes in ---------------------------------------------------------------------------------
+
+
+def _checked(cafe: CafeRow, order: PaidOrder) -> PaidOrder:
+    """The order as it can be kept; refuses what can't be one."""
+    refunds.check_id(order.order_id, "order")
+    if order.redemptions:
+        raise UnknownRedemption("there is no such redemption")
+    if order.currency != cafe.currency:
+        raise WrongCurrency(f"{cafe.slug} takes {cafe.currency}, not {order.currency}")
+    if len(order.lines) > MOST_LINES:
+        raise Invalid(f"an order has at most {MOST_LINES} lines")
+    return replace(order, lines=tuple(map(_clean, order.lines))) if order.lines else order
+
+
+def _clean(item: Item) -> Item:
+    if not item.quantity.is_finite() or abs(item.quantity) > MOST_PIECES:
+        raise Invalid("a quantity is a number, of a million at most")
+    return replace(item, name=_short(item.name), sku=None if item.sku is None else _short(item.sku))
+
+
+def _short(text: str) -> str:
+    """As both databases keep it: without NULs and lone surrogates, of a length that is read."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:NAME_LENGTH]
+
+
+def _owner(
+    tx: Tx, cafe: CafeRow, order: PaidOrder, till_id: int | None, arrived_at: datetime
+) -> attribution.Owner | None:
+    if order.phone is not None:
+        owner = attribution.by_reward_card(tx, cafe.id, order.phone, arrived_at)
+        if owner is not None:
+            return owner
+    if order.visit is not None:
+        return attribution.by_name(tx, cafe.id, order.visit, order.paid_at or arrived_at)
+    if till_id is None:
+        return None
+    return attribution.by_interval(tx, till_id, order.paid_at, arrived_at, live=order.live)
+
+
+# -- the order's row -------------------------------------------------------------------------------
+
+_o = orders.c
+_INSERT = Prepared(
+    postgresql.insert(orders)
+    .values({column.name: sa.bindparam(column.name) for column in _o if column.name != "id"})
+    .on_conflict_do_nothing()
+    .returning(_o.id)
+)
+_INSERT_LINE = Prepared(
+    sa.insert(order_lines).values(
+        {column.name: sa.bindparam(column.name) for column in order_lines.c}
+    )
+)
+
+
+def _insert(
+    tx: Tx,
+    cafe: CafeRow,
+    source: str,
+    order: PaidOrder,
+    till_id: int | None,
+    key: str | None,
+    owner: attribution.Owner | None,
+    earned: awards.Earned | None,
+    response: dict[str, Any],
+    arrived_at: datetime,
+) -> int | None:
+    """The new row's id; None where the order, or the key, was there before."""
+    given = _given(earned) if earned else {"points": 0, "carry_minor": 0, "because": ()}
+    row = tx.run(
+        _INSERT,
+        cafe_id=cafe.id,
+        source=source,
+        order_id=order.order_id,
+        till_id=till_id,
+        idempotency_key=key,
+        fingerprint=_fingerprint(order),
+        guest_id=owner.guest.id if owner else None,
+        visit_id=owner.visit.id if owner and owner.visit else None,
+        total_minor=order.total_minor,
+        currency=order.currency,
+        paid_at=None if order.paid_at is None else to_micros(order.paid_at),
+        received_at=to_micros(arrived_at),
+        earned_minor=order.total_minor if earned else 0,
+        refunded_minor=0,
+        response=orjson.dumps(response).decode(),
+        points=given["points"],
+        carry_minor=given["carry_minor"],
+        because=orjson.dumps(given["because"]).decode(),
+    )
+    if row is None:
+        return None
+    if order.lines:
+        tx.run_many(_INSERT_LINE, [_line(row[0], n, item) for n, item in enumerate(order.lines)])
+    return int(row[0])
+
+
+def _given(earned: awards.Earned) -> dict[str, Any]:
+    """What the order's row remembers of the award, for a refund to take back."""
+    return {
+        "points": earned.award.points,
+        "carry_minor": earned.carry_added,
+        "because": earned.award.because,
+    }
+
+
+def _line(order_row: int, position: int, item: Item) -> dict[str, Any]:
+    return {
+        "order_row": order_row,
+        "position": position,
+        "sku": item.sku,
+        "name": item.name,
+        "quantity": f"{item.quantity:f}",
+        "price_minor": item.price_minor,
+    }
+
+
+def _lines(tx: Tx, order_row: int) -> Sequence[Item]:
+    c = order_lines.c
+    rows = tx.execute(
+        sa.select(c.name, c.quantity, c.price_minor, c.sku)
+        .where(c.order_row == order_row)
+        .order_by(c.position)
+    )
+    return [Item(row.name, Decimal(row.quantity), row.price_minor, row.sku) for row in rows]
+
+
+def _fingerprint(order: PaidOrder) -> bytes:
+    """Tells the same order from another under its name."""
+    said = (
+        order.order_id,
+        order.total_minor,
+        order.currency,
+        order.paid_at,
+        order.visit,
+        order.phone,
+        order.station,
+        [(i.name, str(i.quantity.normalize()), i.price_minor, i.sku) for i in order.lines],
+    )
+    return hashlib.blake2b(orjson.dumps(said), digest_size=16).digest()
+
+
+# -- the second time -------------------------------------------------------------------------------
+
+_SAME_ORDER = Prepared(
+    sa.select(_o.id, _o.fingerprint, _o.response, _o.total_minor).where(
+        _o.cafe_id == sa.bindparam("cafe"),
+        _o.source == sa.bindparam("source"),
+        _o.order_id == sa.bindparam("order"),
+    )
+)
+_SAME_KEY = Prepared(
+    sa.select(_o.id).where(
+        _o.till_id == sa.bindparam("till"), _o.idempotency_key == sa.bindparam("key")
+    )
+)
+_TO_CLAIM = Prepared(
+    sa.select(
+        _o.id,
+        _o.guest_id,
+        _o.total_minor,
+        _o.refunded_minor,
+        _o.received_at,
+        _o.points,
+        _o.because,
+    ).where(
+        _o.cafe_id == sa.bindparam("cafe"),
+        _o.source == sa.bindparam("source"),
+        _o.order_id == sa.bindparam("order"),
+    )
+)
+
+
+def _counted_before(
+    tx: Tx,
+    cafe: CafeRow,
+    source: str,
+    order: PaidOrder,
+    till_id: int | None,
+    key: str | None,
+    now: datetime,
+) -> Counted:
+    row = tx.run(_SAME_ORDER, cafe=cafe.id, source=source, order=order.order_id)
+    if row is None:
+        raise Conflict("this idempotency key was another order's")
+    row_id, fingerprint, response, total_minor = row
+    if key is None:
+        if total_minor != order.total_minor:
+            eventlog.log(
+                tx,
+                "order_changed",
+                now,
+                cafe_id=cafe.id,
+                order=order.order_id,
+                counted_minor=total_minor,
+                now_minor=order.total_minor,
+            )
+        return Counted(orjson.loads(response), duplicate=True)
+    of_key = tx.run(_SAME_KEY, till=till_id, key=key)
+    if of_key is not None and of_key[0] != row_id:
+        raise Conflict("this idempotency key was another order's")
+    if bytes(fingerprint) != _fingerprint(order):
+        raise Conflict("this order was counted with other data")
+    return Counted(orjson.loads(response), duplicate=True)
+
+
+def _claimed_before(
+    tx: Tx, cafe: CafeRow, order_id: str, guest_id: int, points: int, because: str
+) -> Counted:
+    reasons = [{"rule": r["rule"], "points": r["points"]} for r in orjson.loads(because)]
+    balance = ledger.balance(tx, guest_id, cafe.programme_id)
+    response = {"order_id": order_id, "points": points, "balance": balance, "because": reasons}
+    return Counted(response, duplicate=True)
+
+
+def _answer_again(
+    tx: Tx, order_row: int, response: dict[str, Any], account: ledger.Account
+) -> dict[str, Any]:
+    """With the balance that refunds, here before their order, have left."""
+    balance = ledger.balance(tx, account.guest_id, account.programme_id)
+    response = {**response, "balance": balance}
+    tx.execute(sa.update(orders).where(_o.id == order_row).values(response=response))
+    return response

@@ -1,0 +1,375 @@
+"""Refunds: in proportion to what the order was recorded to have given; parked until it comes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from core.contract import OrderRefunded, OrderTakenBack
+from core.domain.money import to_minor
+from core.domain.refunding import Given, TakenBack, take_back
+from core.services import ledger, programmes, rewards
+from core.services.cafes import CafeRow
+from core.services.errors import Conflict, Invalid, TooMuch
+from core.services.notices import notify
+from core.storage.tables import ledger_entries, orders, refunds
+from core.storage.tx import Prepared, Row, Tx
+from core.storage.types import to_micros
+
+ID_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRefund:
+    """`amount_minor` of the order was given back; None: all that is left of it."""
+
+    order_id: str
+    refund_id: str
+    amount_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """`response`: {"order_id", "refund_id", "points", "balance"}, and "status": "parked" while its
+    order isn't known (`parked`). `duplicate`: it was taken before."""
+
+    response: dict[str, Any]
+    duplicate: bool
+    parked: bool
+
+
+def order_refund(event: OrderRefunded, currency: str) -> OrderRefund:
+    """What a till's adapter reports, in minor units. Invalid for money that can't be."""
+    try:
+        amount = None if event.amount is None else to_minor(event.amount, currency)
+    except ValueError as error:
+        raise Invalid(str(error)) from None
+    return OrderRefund(order_id=event.order_id, refund_id=event.refund_id, amount_minor=amount)
+
+
+def refund_order(
+    tx: Tx,
+    *,
+    cafe: CafeRow,
+    source: str,
+    refund: OrderRefund,
+    till_id: int | None,
+    key: str | None,
+    now: datetime,
+) -> Refunded:
+    """Takes back what the refunded part of an order has given.
+
+    `source`, `till_id` and `key` as in `orders.count_order`. More than is left is refused to the
+    till API (TooMuch), and cut down for a till system, which has paid it out already. Conflict,
+    Invalid.
+    """
+    _check(refund)
+    one_at_a_time(tx, cafe.id, source, refund.order_id)
+    before = _known(tx, cafe, source, refund, till_id, key)
+    if before is not None:
+        return before
+    effect, order = _PARKED, _order(tx, cafe.id, source, refund.order_id)
+    if order is not None:
+        effect = _weigh(tx, cafe, order, _amount(refund, order, strict=key is not None))
+    row = _insert(tx, cafe, source, refund, till_id, key, effect, now)
+    if row is None:
+        raise Conflict("this refund, or its key, is being used for another order")
+    if order is not None:
+        _carry_out(tx, cafe, order, effect, row, now)
+    return Refunded(_answer(refund, effect), duplicate=False, parked=order is None)
+
+
+def count_parked(tx: Tx, cafe: CafeRow, source: str, order_id: str, now: datetime) -> bool:
+    """The order has come: the refunds that were here before it count now. False: none was."""
+    waiting = tx.run_all(_WAITING, cafe=cafe.id, source=source, order=order_id)
+    for row_id, refund_id, amount_minor in waiting:
+        refund = OrderRefund(order_id=order_id, refund_id=refund_id, amount_minor=amount_minor)
+        order = _order(tx, cafe.id, source, order_id)
+        assert order is not None
+        effect = _weigh(tx, cafe, order, _amount(refund, order, strict=False))
+        tx.execute(
+            sa.update(refunds)
+            .where(refunds.c.id == row_id)
+            .values(
+                order_row=order.row,
+                amount_minor=effect.amount_minor,
+                points=effect.taken.points,
+                response=_answer(refund, effect),
+            )
+        )
+        _carry_out(tx, cafe, order, effect, row_id, now)
+    return bool(waiting)
+
+
+def one_at_a_time(tx: Tx, cafe_id: int, source: str, order_id: str) -> None:
+    """What concerns one order happens one after the other, or a refund could be parked in the very
+    moment that its order is counted. SQLite has one writer anyway."""
+    if not tx.is_sqlite:
+        tx.run(_ONE_AT_A_TIME, name=f"order:{cafe_id}:{source}:{order_id}")
+
+
+_ONE_AT_A_TIME = Prepared(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"))
+
+
+def check_id(text: str, what: str) -> None:
+    if not text or len(text) > ID_LENGTH or not text.isprintable():
+        raise Invalid(f"the id of the {what} is 1 to {ID_LENGTH} printable characters")
+
+
+def _check(refund: OrderRefund) -> None:
+    check_id(refund.order_id, "order")
+    check_id(refund.refund_id, "refund")
+    if refund.amount_minor is not None and refund.amount_minor <= 0:
+        raise Invalid("a refund is of more than nothing")
+
+
+# -- what a refund does ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    row: int
+    order_id: str
+    guest_id: int | None
+    total_minor: int
+    refunded_minor: int
+    given: Given
+
+    @property
+    def left_minor(self) -> int:
+        return max(0, self.total_minor - self.refunded_minor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    """`account` is locked; None: the order is nobody's, or not there yet."""
+
+    order_row: int | None
+    amount_minor: int | None
+    taken: TakenBack
+    account: ledger.Account | None = None
+    guest: ledger.Holder | None = None
+
+    @property
+    def balance(self) -> int | None:
+        return None if self.account is None else self.account.balance - self.taken.points
+
+
+_PARKED = _Effect(None, None, TakenBack(0, 0))
+
+
+def _amount(refund: OrderRefund, order: _Order, *, strict: bool) -> int:
+    if refund.amount_minor is None:
+        return order.left_minor
+    if strict and refund.amount_minor > order.left_minor:
+        raise TooMuch("that is more than is left of the order")
+    return min(refund.amount_minor, order.left_minor)
+
+
+def _weigh(tx: Tx, cafe: CafeRow, order: _Order, amount_minor: int) -> _Effect:
+    if order.guest_id is None:
+        return _Effect(order.row, amount_minor, TakenBack(0, 0))
+    guest = ledger.holder(tx, order.guest_id)
+    account = ledger.lock(tx, guest.id, _programme(tx, cafe, order))
+    return _Effect(order.row, amount_minor, take_back(order.given, amount_minor), account, guest)
+
+
+def _programme(tx: Tx, cafe: CafeRow, order: _Order) -> int:
+    """Where the order's points went, whatever programme the cafe has joined since."""
+    e = ledger_entries.c
+    found = tx.scalar(
+        sa.select(e.programme_id).where(
+            e.guest_id == order.guest_id, e.reference == f"order:{order.row}"
+        )
+    )
+    return cafe.programme_id if found is None else int(found)
+
+
+def _carry_out(
+    tx: Tx, cafe: CafeRow, order: _Order, effect: _Effect, refund_row: int, now: datetime
+) -> None:
+    assert effect.amount_minor is not None
+    tx.execute(
+        sa.update(orders)
+        .where(orders.c.id == order.row)
+        .values(refunded_minor=orders.c.refunded_minor + effect.amount_minor)
+    )
+    if effect.account is not None:
+        points = -effect.taken.points
+        ledger.post(
+            tx,
+            effect.account,
+            cafe_id=cafe.id,
+            kind="refund",
+            reference=f"refund:{refund_row}",
+            points=points,
+            because=[_because(cafe, points, effect.amount_minor)],
+            now=now,
+            carry_minor=effect.account.carry_minor - effect.taken.carry_minor,
+        )
+    _tell(tx, cafe, order, effect, now)
+
+
+def _because(cafe: CafeRow, points: int, amount_minor: int) -> dict[str, Any]:
+    return {
+        "rule": "refund",
+        "points": points,
+        "refunded_minor": amount_minor,
+        "currency": cafe.currency,
+    }
+
+
+def _tell(tx: Tx, cafe: CafeRow, order: _Order, effect: _Effect, now: datetime) -> None:
+    points, account, guest = -effect.taken.points, effect.account, effect.guest
+    if points and account is not None and guest is not None and effect.balance is not None:
+        facts: dict[str, Any] = {
+            "cafe": cafe.name,
+            "points": points,
+            "unit": programmes.get(tx, account.programme_id).unit,
+            "balance": effect.balance,
+        }
+        facts |= rewards.outlook(tx, account.programme_id, account.balance, effect.balance)
+        notify(tx, guest.id, "points_taken_back", facts, now)
+        tx.ring(f"guest:{guest.public_id}")
+    tx.ring(f"cafe:{cafe.slug}")
+    tx.tell(
+        OrderTakenBack(
+            cafe=cafe.slug,
+            order_id=order.order_id,
+            guest_id=guest.public_id if guest else None,
+            points=points,
+            balance=effect.balance,
+        )
+    )
+
+
+# -- rows ------------------------------------------------------------------------------------------
+
+_o, _r = orders.c, refunds.c
+
+_ORDER = Prepared(
+    sa.select(
+        _o.id,
+        _o.guest_id,
+        _o.total_minor,
+        _o.refunded_minor,
+        _o.points,
+        _o.carry_minor,
+        _o.earned_minor,
+    )
+    .where(
+        _o.cafe_id == sa.bindparam("cafe"),
+        _o.source == sa.bindparam("source"),
+        _o.order_id == sa.bindparam("order"),
+    )
+    .with_for_update()
+)
+_WAITING = Prepared(
+    sa.select(_r.id, _r.refund_id, _r.amount_minor)
+    .where(
+        _r.cafe_id == sa.bindparam("cafe"),
+        _r.source == sa.bindparam("source"),
+        _r.order_id == sa.bindparam("order"),
+        _r.order_row.is_(None),
+    )
+    .order_by(_r.id)
+)
+_BEFORE = sa.select(_r.fingerprint, _r.response, _r.order_row)
+_SAME_REFUND = Prepared(
+    _BEFORE.where(
+        _r.cafe_id == sa.bindparam("cafe"),
+        _r.source == sa.bindparam("source"),
+        _r.refund_id == sa.bindparam("refund"),
+    )
+)
+_SAME_KEY = Prepared(
+    _BEFORE.where(_r.till_id == sa.bindparam("till"), _r.idempotency_key == sa.bindparam("key"))
+)
+_INSERT = Prepared(
+    postgresql.insert(refunds)
+    .values({column.name: sa.bindparam(column.name) for column in _r if column.name != "id"})
+    .on_conflict_do_nothing()
+    .returning(_r.id)
+)
+
+
+def _order(tx: Tx, cafe_id: int, source: str, order_id: str) -> _Order | None:
+    row = tx.run(_ORDER, cafe=cafe_id, source=source, order=order_id)
+    if row is None:
+        return None
+    row_id, guest_id, total, refunded, points, carry, earned = row
+    given = Given(points, carry, earned, returned_minor=refunded - (total - earned))
+    return _Order(row_id, order_id, guest_id, total, refunded, given)
+
+
+def _known(
+    tx: Tx, cafe: CafeRow, source: str, refund: OrderRefund, till_id: int | None, key: str | None
+) -> Refunded | None:
+    """What was said of this refund when it came first. Conflict."""
+    row = tx.run(_SAME_REFUND, cafe=cafe.id, source=source, refund=refund.refund_id)
+    if key is None:
+        return None if row is None else _repeated(row)
+    of_key = tx.run(_SAME_KEY, till=till_id, key=key)
+    for found in (row, of_key):
+        if found is not None and bytes(found[0]) != _fingerprint(refund):
+            raise Conflict("this refund, or its key, came before with other data")
+    found = row or of_key
+    return None if found is None else _repeated(found)
+
+
+def _repeated(row: Row) -> Refunded:
+    _, response, order_row = row
+    return Refunded(orjson.loads(response), duplicate=True, parked=order_row is None)
+
+
+def _insert(
+    tx: Tx,
+    cafe: CafeRow,
+    source: str,
+    refund: OrderRefund,
+    till_id: int | None,
+    key: str | None,
+    effect: _Effect,
+    now: datetime,
+) -> int | None:
+    """The new row's id; None where another order's refund took the id or the key just now."""
+    row = tx.run(
+        _INSERT,
+        cafe_id=cafe.id,
+        source=source,
+        order_id=refund.order_id,
+        refund_id=refund.refund_id,
+        till_id=till_id,
+        idempotency_key=key,
+        fingerprint=_fingerprint(refund),
+        order_row=effect.order_row,
+        amount_minor=refund.amount_minor if effect.order_row is None else effect.amount_minor,
+        points=effect.taken.points,
+        received_at=to_micros(now),
+        response=orjson.dumps(_answer(refund, effect)).decode(),
+    )
+    return None if row is None else int(row[0])
+
+
+def _answer(refund: OrderRefund, effect: _Effect) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "order_id": refund.order_id,
+        "refund_id": refund.refund_id,
+        "points": -effect.taken.points,
+        "balance": effect.balance,
+    }
+    if effect.order_row is None:
+        answer["status"] = "parked"
+    return answer
+
+
+def _fingerprint(refund: OrderRefund) -> bytes:
+    """Tells the same refund from another under its name."""
+    said = (refund.order_id, refund.refund_id, refund.amount_minor)
+    return hashlib.blake2b(orjson.dumps(said), digest_size=16).digest()
