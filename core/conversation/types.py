@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 from core.contract import Capabilities, Content, Outbound
-from core.phrases import Reason, Reward
+from core.phrases import Reason
 
 # -- where a conversation stands -------------------------------------------------------------------
 
@@ -134,14 +134,14 @@ class ProvePhone:
     phone: str
 
 
-Field = Literal["language", "name", "phone", "email", "birthday", "home", "offers"]
-
-
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A setting gets a new value: text, yes or no, or None to remove it; `home` is a slug."""
+    """A setting gets a new value: text, yes or no, or None to remove it.
 
-    field: Field
+    setting   its question's name: language, name, phone, email, birthday, cafe (a slug), offers
+    """
+
+    setting: str
     value: str | bool | None
 
 
@@ -211,6 +211,14 @@ class PhoneProven:
 
 
 @dataclass(frozen=True, slots=True)
+class NextReward:
+    """`name` in the guest's language."""
+
+    name: str
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One movement of points, with its reasons; `day` in the cafe's own time."""
 
@@ -225,7 +233,7 @@ class Account:
     """A balance with its last entries, newest first; `reward` None: nothing left to save for."""
 
     balance: Balance
-    reward: Reward | None
+    reward: NextReward | None
     entries: tuple[Entry, ...]
 
 
@@ -241,7 +249,9 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    pass
+    """`language`: what the guest spoke."""
+
+    language: str
 
 
 Outcome = (

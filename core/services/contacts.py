@@ -1,4 +1,4 @@
-"""Chats: a guest's addresses on the channels, whom they belong to, where the conversation stands."""
+"""Chats: addresses on the channels, whose they are, and where each conversation stands."""
 
 from __future__ import annotations
 

@@ -113,9 +113,11 @@ def profile(tx: Tx, guest_id: int) -> Profile:
     row = tx.run(_PROFILE, guest=guest_id)
     if row is None:
         raise LookupError(f"there is no guest {guest_id}")
-    *known, proven, email, birthday, offers, slug, cafe = row
+    id_, public_id, name, language, phone, proven, email, birthday, offers, slug, cafe = row
     home = None if slug is None else (slug, cafe)
-    return Profile(*known, bool(proven), email, birthday, bool(offers), home)
+    return Profile(
+        id_, public_id, name, language, phone, bool(proven), email, birthday, bool(offers), home
+    )
 
 
 def find(tx: Tx, public_id: str) -> int | None:

@@ -1,0 +1,120 @@
+"""The conversation: one event and where things stand in, replies and intentions out.
+
+Pure: the same arguments, the same step. Nothing is sent, stored or looked up here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from core.contract import Chose, Content, Said, SharedPhone, Started
+from core.conversation import card, help, menu, my_data, points, registration, settings
+from core.conversation.questions import asked, question, refused
+from core.conversation.speech import command, picked, presented
+from core.conversation.types import (
+    NOTHING,
+    Erased,
+    Event,
+    Exported,
+    Joined,
+    NotKnown,
+    PhoneProven,
+    PointsLoaded,
+    ProvePhone,
+    Recognised,
+    Registered,
+    State,
+    Step,
+    View,
+)
+
+
+def step(state: State, event: Event, view: View, now: datetime) -> Step:
+    """What comes of `event`. Every event gets an answer: replies, or intentions that lead to one.
+
+    Never raises, whatever the guest sent and whatever `state` an older version left behind.
+    """
+    outcome = _OUTCOMES.get(type(event))
+    if outcome is not None:
+        taken = outcome(state, view, event)
+    elif view.guest is None:
+        taken = registration.heard(state, event, view, now)  # type: ignore[arg-type]
+    else:
+        taken = _guest_did(state, event, view, now)  # type: ignore[arg-type]
+    replies = tuple(presented(reply, view.capabilities) for reply in taken.replies)
+    return Step(taken.state, replies, taken.intentions)
+
+
+def _guest_did(state: State, event: Content, view: View, now: datetime) -> Step:
+    match event:
+        case Said(text):
+            value = _meant(state, view, text)
+            return _chose(state, view, value) if value else settings.typed(state, view, text, now)
+        case Chose(value):
+            return _chose(state, view, value)
+        case Started(payload):
+            return menu.started(state, view, payload)
+        case SharedPhone(phone, own=True):
+            return Step(NOTHING, (), (ProvePhone(phone),))
+        case SharedPhone():
+            return help.not_own(state, view)
+        case _:
+            return refused(state, view)
+
+
+def _meant(state: State, view: View, text: str) -> str | None:
+    """The option or the command that was typed: of what is open first, then the menu's."""
+    return (
+        picked(text, question(state, view), view.capabilities) or menu.named(text) or command(text)
+    )
+
+
+def _chose(state: State, view: View, value: str) -> Step:
+    """An option was pressed, whichever message it was on, and however old that is."""
+    which, _, rest = value.partition(":")
+    if rest == "remove":
+        return settings.removed(state, view, which)
+    chosen = _CHOICES.get(which)
+    return chosen(state, view, rest) if chosen else asked(state, view)
+
+
+def _back(state: State, view: View, rest: str = "") -> Step:
+    """One step up: from a setting to their list, from there to the menu."""
+    match state.asked:
+        case "erase":
+            return my_data.chosen(state, view, "")
+        case None | "settings":
+            return menu.opened(state, view)
+    return settings.listed(state, view)
+
+
+_CHOICES: Mapping[str, Callable[[State, View, str], Step]] = {
+    "menu": menu.opened,
+    "card": card.shown,
+    "points": points.asked,
+    "settings": settings.listed,
+    "set": settings.opened,
+    "language": settings.chose_language,
+    "name": settings.chose_name,
+    "cafe": settings.chose_cafe,
+    "offers": settings.chose_offers,
+    "data": my_data.chosen,
+    "erase": my_data.confirmed,
+    "help": help.given,
+    "stop": help.no_offers,
+    "back": _back,
+}
+"""What an option's value, up to its colon, does; the rest of it is given along."""
+
+_OUTCOMES: Mapping[type, Callable[[State, View, Any], Step]] = {
+    NotKnown: registration.not_known,
+    Recognised: registration.recognised,
+    Registered: registration.registered,
+    Joined: menu.joined,
+    PointsLoaded: points.shown,
+    PhoneProven: settings.phone_proven,
+    Exported: my_data.exported,
+    Erased: my_data.erased,
+}
