@@ -89,7 +89,7 @@ def test_a_card_names_its_guest_and_opens_the_tills_visit(shop, proof):
 
 
 def test_the_till_is_told_the_balance_and_what_it_is_good_for(shop):
-    book = {"programme_id": shop.bar.programme_id, "cafe_id": shop.cafe_id, "because": []}
+    book = {"programme_id": shop.bar.cafe.programme_id, "cafe_id": shop.cafe_id, "because": []}
     movement = {"kind": "opening", "reference": "opening:1", "points": 400, "now": NOW}
     ledger.add_entry(shop.tx, guest_id=shop.ana, **book, **movement)
     (reward_id,) = shop.tx.execute(sa.select(tables.rewards.c.id)).scalars()
@@ -100,7 +100,7 @@ def test_the_till_is_told_the_balance_and_what_it_is_good_for(shop):
 
 
 def test_with_everything_affordable_there_is_no_next_reward(shop):
-    book = {"programme_id": shop.bar.programme_id, "cafe_id": shop.cafe_id, "because": []}
+    book = {"programme_id": shop.bar.cafe.programme_id, "cafe_id": shop.cafe_id, "because": []}
     movement = {"kind": "opening", "reference": "opening:1", "points": 1000, "now": NOW}
     ledger.add_entry(shop.tx, guest_id=shop.ana, **book, **movement)
     found = shop.identify("qr", shop.card().qr)

@@ -148,10 +148,12 @@ def _open_visit(
     tx: Tx, till: Till, guest: ledger.Holder, proof: Proof, now: datetime
 ) -> visits.VisitRow:
     visit = visits.open_visit(
-        tx, cafe_id=till.cafe_id, till_id=till.id, guest_id=guest.id, proof=proof, now=now
+        tx, cafe_id=till.cafe.id, till_id=till.id, guest_id=guest.id, proof=proof, now=now
     )
     tx.ring(f"guest:{guest.public_id}")
-    tx.tell(GuestIdentified(guest_id=guest.public_id, cafe=till.cafe, till=till.name, proof=proof))
+    tx.tell(
+        GuestIdentified(guest_id=guest.public_id, cafe=till.cafe.slug, till=till.name, proof=proof)
+    )
     return visit
 
 
@@ -161,15 +163,15 @@ def _answer(tx: Tx, till: Till, visit: str, guest_id: int, language: str | None)
             guests.c.id == guest_id
         )
     ).one()
-    balance = ledger.balance(tx, guest_id, till.programme_id)
-    offered = rewards.active(tx, till.programme_id)
+    balance = ledger.balance(tx, guest_id, till.cafe.programme_id)
+    offered = rewards.active(tx, till.cafe.programme_id)
     w = words(best_language(language) if language else guest.language)
     following = rewards.next_reward(offered, balance)
     return Identified(
         visit=visit,
         guest=Named(guest.public_id, guest.name, guest.language),
         balance=balance,
-        unit=programmes.get(tx, till.programme_id).unit,
+        unit=programmes.get(tx, till.cafe.programme_id).unit,
         rewards=tuple(
             Offer(str(reward.id), name_in(reward.names, w), reward.cost, reward.cost <= balance)
             for reward in offered

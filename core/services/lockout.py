@@ -45,5 +45,5 @@ def count_wrong_code(tx: Tx, till: Till, now: datetime) -> None:
     tx.execute(sa.delete(wrong_codes).where(at_this_till))
     tx.execute(sa.update(tills).where(tills.c.id == till.id).values(locked_until=now + LOCKED_FOR))
     eventlog.log(
-        tx, "till_locked", now, cafe_id=till.cafe_id, till_id=till.id, wrong_codes=WRONG_CODES
+        tx, "till_locked", now, cafe_id=till.cafe.id, till_id=till.id, wrong_codes=WRONG_CODES
     )

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from core.services import cafes as cafe_service
 from core.services import eventlog
+from core.services.cafes import CafeRow
 from core.services.errors import NotPossible
 from core.storage.tables import cafes, tills
 from core.storage.tx import Prepared, Tx
@@ -27,10 +28,7 @@ class Till:
 
     id: int
     name: str
-    cafe_id: int
-    cafe: str
-    currency: str
-    programme_id: int
+    cafe: CafeRow
 
 
 _BY_TOKEN = Prepared(
@@ -39,6 +37,7 @@ _BY_TOKEN = Prepared(
         tills.c.name,
         cafes.c.id,
         cafes.c.slug,
+        cafes.c.name,
         cafes.c.currency,
         cafes.c.programme_id,
     )
@@ -79,7 +78,7 @@ def add(tx: Tx, cafe: str, name: str, station: str | None, now: datetime) -> str
 def by_token(tx: Tx, token: str) -> Till | None:
     """The till whose bearer token this is; None for a wrong or revoked one."""
     row = tx.run(_BY_TOKEN, token_hash=hash_of(token))
-    return None if row is None else Till(*row)
+    return None if row is None else Till(row[0], row[1], CafeRow(*row[2:]))
 
 
 def hash_of(token: str) -> bytes:
