@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from ipaddress import IPv6Address, ip_address
+from typing import Any
 
 import sqlalchemy as sa
 from prometheus_client import (
@@ -97,8 +98,9 @@ class Metrics:
 
 def outbox(tx: Tx, now: datetime) -> tuple[dict[str, int], float]:
     """Messages by status, and for how many seconds the oldest that waits has been due."""
-    counted = tx.execute(sa.select(messages.c.status, sa.func.count()).group_by(messages.c.status))
-    return {row[0]: row[1] for row in counted}, outbox_age(tx, now)
+    by_status = sa.select(messages.c.status, sa.func.count()).group_by(messages.c.status)
+    rows: Iterable[Any] = tx.execute(by_status)
+    return {row[0]: row[1] for row in rows}, outbox_age(tx, now)
 
 
 def outbox_age(tx: Tx, now: datetime) -> float:
