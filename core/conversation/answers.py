@@ -66,9 +66,9 @@ def birthday(text: str, now: datetime) -> str | None:
 
 
 def birthday_text(kept: str, words: Words) -> str:
-    """A birthday as kept, for people: `24 December 1990`, or `24.12.` without its year."""
+    """A birthday as kept, for people: `24 December 1990`, or `24 December` without its year."""
     if kept.startswith("--"):
-        return f"{kept[5:7]}.{kept[2:4]}."
+        return words.day(month=int(kept[2:4]), day=int(kept[5:7]))
     return words.date(date.fromisoformat(kept))
 
 

@@ -6,13 +6,13 @@ from core.conversation.questions import asked, words_of
 from core.conversation.types import Change, State, Step, View
 from core.i18n import N_
 
-NOT_OWN = N_("That is not your own number. Please share the one that you use here.")
+NOT_OWN = N_("That isn't your own number. Please share the one that you use here.")
 
 
 def given(state: State, view: View, rest: str = "") -> Step:
     text = words_of(state, view).text(
-        "Show your card at the till with every order: your points come by themselves.\n"
-        "“menu” shows what I can do, “stop” ends offers."
+        "Show your card at the till with every order, and the points add up by themselves.\n"
+        "“menu” shows what I can do, “stop” ends the offers."
     )
     return asked(state, view, text)
 
@@ -20,7 +20,7 @@ def given(state: State, view: View, rest: str = "") -> Step:
 def no_offers(state: State, view: View, rest: str = "") -> Step:
     """`stop` ends campaigns; what a guest does or waits for still gets its answer."""
     text = words_of(state, view).text(
-        "You will get no offers. Your card and points go on as before."
+        "You won't get any offers. Your card and your points stay as they are."
     )
     step = asked(State() if state.asked == "offers" else state, view, text)
     return Step(step.state, step.replies, (Change("offers", False),)) if view.guest else step

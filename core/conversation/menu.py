@@ -47,15 +47,13 @@ def reply(language: str, text: str) -> Outbound:
 
 def opened(state: State, view: View, rest: str = "") -> Step:
     assert view.guest
-    text = words(view.guest.language).text("What would you like?")
+    text = words(view.guest.language).text("How can I help?")
     return Step(NOTHING, (reply(view.guest.language, text),))
 
 
 def greeted(view: View) -> Step:
     assert view.guest
-    text = words(view.guest.language).text(
-        "Hello, {name}! What would you like?", name=view.guest.name
-    )
+    text = words(view.guest.language).text("Hello, {name}! How can I help?", name=view.guest.name)
     return Step(NOTHING, (reply(view.guest.language, text),))
 
 
@@ -70,8 +68,8 @@ def joined(state: State, view: View, outcome: Joined) -> Step:
     if not outcome.new:
         return greeted(view)
     w = words(view.guest.language)
-    note = w.text("You are now a guest of {cafe} too.", cafe=outcome.cafe)
-    message = reply(w.language, w.text("What would you like?"))
+    note = w.text("Your card works at {cafe} now, too.", cafe=outcome.cafe)
+    message = reply(w.language, w.text("How can I help?"))
     return Step(NOTHING, (noted(note, message),))
 
 

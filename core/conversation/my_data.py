@@ -36,5 +36,5 @@ def exported(state: State, view: View, outcome: Exported) -> Step:
 def erased(state: State, view: View, outcome: Erased) -> Step:
     """They are a stranger again."""
     w = words(outcome.language)
-    text = w.text("Everything is erased. Write to me any time to begin anew.")
+    text = w.text("Everything is erased. Write to me any time to start afresh.")
     return Step(NOTHING, (Outbound(text=text, language=w.language),))

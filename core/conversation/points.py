@@ -59,7 +59,7 @@ def _lines(account: Account, named: bool, w: Words) -> Iterator[str]:
         yield way_to(reward.name, reward.cost, balance.points, balance.unit, w)
     for entry in account.entries:
         points = signed(entry.points, balance.unit, w)
-        yield f"{w.date(entry.day)}: {points} ({entry_text(entry.kind, entry.because, w)})"
+        yield f"{w.date(entry.day)} · {points} · {entry_text(entry.kind, entry.because, w)}"
 
 
 def _none_yet(w: Words) -> str:

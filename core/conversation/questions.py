@@ -17,7 +17,7 @@ LANGUAGE_NAMES = {"en": "English", "sr": "Srpski", "ru": "Русский"}
 
 NOT_UNDERSTOOD = N_("I didn't understand that.")
 REFUSALS = {
-    "name": N_("Please write a name of at most 64 characters."),
+    "name": N_("Please write a name of up to 64 characters."),
     "phone": N_("That doesn't look like a phone number. Please write it like +381 60 123 4567."),
     "email": N_("That doesn't look like an e-mail address. Please write it like ana@example.com."),
     "birthday": N_("Please write your birthday like 24.12.1990, or 24.12. without the year."),
@@ -36,7 +36,7 @@ def question(state: State, view: View) -> Outbound:
     """What is open, as it is asked; the menu where nothing is."""
     w = words_of(state, view)
     ask = _ASK.get(state.asked or "")
-    return ask(w, view) if ask else menu.reply(w.language, w.text("What would you like?"))
+    return ask(w, view) if ask else menu.reply(w.language, w.text("How can I help?"))
 
 
 def asked(state: State, view: View, note: str | None = None) -> Step:
@@ -80,7 +80,7 @@ def _name(w: Words, view: View) -> Outbound:
 def _phone(w: Words, view: View) -> Outbound:
     asks = view.capabilities.asks_phone
     why = w.text("With your phone number your points stay yours, whichever messenger you use.")
-    how = w.text("Share it with one tap, or write it.") if asks else w.text("Please write it.")
+    how = w.text("Share it with one tap or type it.") if asks else w.text("Please type it.")
     skip = [Option("phone:skip", w.text("Skip"))]
     passing = _remove(w, "phone", view.guest.phone) if view.guest else skip
     return Outbound(
@@ -147,7 +147,7 @@ def _birthday(w: Words, view: View) -> Outbound:
 
 def _data(w: Words, view: View) -> Outbound:
     return Outbound(
-        text=w.text("You can have everything that we keep about you, or have it erased."),
+        text=w.text("You can get everything that we keep about you, or have it erased."),
         language=w.language,
         options=_column(
             Option("data:export", w.text("Export")),

@@ -62,7 +62,7 @@ def recognised(state: State, view: View, outcome: Recognised) -> Step:
     w = words_of(state, view)
     lines = [w.text("Welcome back, {name}!", name=outcome.name)]
     if found := points.listed(outcome.balances, w):
-        lines.append(w.text("Your balance is with you: {points}.", points=found))
+        lines.append(w.text("Your balance: {points}.", points=found))
     lines += imported_line(outcome.imported, w)
     return Step(NOTHING, (menu.reply(w.language, "\n".join(lines)),), (ShowCard(),))
 
@@ -79,7 +79,7 @@ def registered(state: State, view: View, outcome: Registered) -> Step:
 def imported_line(imported: Sequence[Balance], w: Words) -> list[str]:
     """What had waited for this phone number, where there was any."""
     if found := points.listed(imported, w):
-        return [w.text("We had kept {points} for you: they are on your card now.", points=found)]
+        return [w.text("We kept {points} for you: it's all on your card now.", points=found)]
     return []
 
 

@@ -71,9 +71,9 @@ def phone_proven(state: State, view: View, outcome: PhoneProven) -> Step:
     w = words_of(state, view)
     lines = [w.text("Your phone number is confirmed: {phone}.", phone=outcome.phone)]
     if outcome.merged is not None:
-        lines.append(w.text("It was known here already: both profiles are one now."))
+        lines.append(w.text("We knew this number already: your two profiles are one now."))
         if found := points.listed(outcome.merged, w):
-            lines.append(w.text("Your balance is with you: {points}.", points=found))
+            lines.append(w.text("Your balance: {points}.", points=found))
     lines += imported_line(outcome.imported, w)
     return Step(NOTHING, (menu.reply(w.language, "\n".join(lines)),))
 
