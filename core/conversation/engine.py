@@ -11,7 +11,7 @@ from typing import Any
 
 from core.contract import Chose, Content, Said, SharedPhone, Started
 from core.conversation import card, help, menu, my_data, points, registration, settings
-from core.conversation.questions import asked, question, refused
+from core.conversation.questions import asked, question, refused, words_of
 from core.conversation.speech import command, picked, presented
 from core.conversation.types import (
     NOTHING,
@@ -118,3 +118,9 @@ _OUTCOMES: Mapping[type, Callable[[State, View, Any], Step]] = {
     Exported: my_data.exported,
     Erased: my_data.erased,
 }
+
+
+def label(state: State, view: View, value: str) -> str | None:
+    """What the option said that was pressed: of what is open, or the menu's."""
+    shown = (*question(state, view).options, *menu.options(words_of(state, view).language))
+    return next((o.label for row in shown for o in row if o.value == value), None)

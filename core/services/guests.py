@@ -6,19 +6,20 @@ import base64
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.keys import Keys
-from core.storage.tables import cafes, guests, memberships
+from core.storage.tables import accounts, cafes, guests, memberships, programmes
 from core.storage.tx import Prepared, Tx
 
 SECRET_BYTES = 20
 _PUBLIC_ID_BYTES = 10
 
-Setting = Literal["language", "name", "phone", "email", "birthday", "offers"]
+SETTINGS = ("language", "name", "phone", "email", "birthday", "offers")
+"""What a guest changes of themselves; the home cafe too, by `move_home`."""
 
 _g = guests.c
 
@@ -133,8 +134,11 @@ def find(tx: Tx, public_id: str) -> int | None:
     return int(row.id) if row is not None and row.erased_at is None else None
 
 
-def change(tx: Tx, guest_id: int, setting: Setting, value: str | bool | None) -> None:
-    """Keeps a setting, already checked and clean. A phone that is changed here is a typed one."""
+def change(tx: Tx, guest_id: int, setting: str, value: str | bool | None) -> None:
+    """Keeps one of SETTINGS, already checked and clean. A phone that is changed here is a typed
+    one: proven ones go through `linking`."""
+    if setting not in SETTINGS:
+        raise ValueError(f"{setting} is no setting")
     values: dict[str, Any] = {setting: value}
     if setting == "phone":
         values["phone_proven"] = False
@@ -145,3 +149,46 @@ def move_home(tx: Tx, guest_id: int, cafe_id: int, now: datetime) -> None:
     """Another home cafe; they stay a guest of the old one."""
     tx.execute(sa.update(guests).where(_g.id == guest_id).values(home_cafe_id=cafe_id))
     join(tx, guest_id, cafe_id, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Collecting:
+    """A programme in which a guest collects, or may; `timezone` of its first cafe."""
+
+    programme_id: int
+    programme: str
+    unit: str
+    balance: int
+    timezone: str
+
+
+_OURS = sa.select(cafes.c.timezone).where(cafes.c.programme_id == programmes.c.id)
+_COLLECTING = Prepared(
+    sa.select(
+        programmes.c.id,
+        programmes.c.name,
+        programmes.c.unit,
+        sa.func.coalesce(accounts.c.balance, sa.literal_column("0")),
+        _OURS.order_by(cafes.c.id).limit(sa.literal_column("1")).scalar_subquery(),
+    )
+    .select_from(programmes)
+    .outerjoin(
+        accounts,
+        (accounts.c.programme_id == programmes.c.id)
+        & (accounts.c.guest_id == sa.bindparam("guest")),
+    )
+    .where(
+        accounts.c.guest_id.is_not(None)
+        | programmes.c.id.in_(
+            sa.select(cafes.c.programme_id)
+            .join(memberships, memberships.c.cafe_id == cafes.c.id)
+            .where(memberships.c.guest_id == sa.bindparam("guest"))
+        )
+    )
+    .order_by(programmes.c.id)
+)
+
+
+def collecting(tx: Tx, guest_id: int) -> list[Collecting]:
+    """The programmes of the cafes whose guest they are, and of every balance."""
+    return [Collecting(*row) for row in tx.run_all(_COLLECTING, guest=guest_id)]

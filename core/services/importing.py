@@ -19,7 +19,7 @@ from core.services import cafes as cafe_service
 from core.services import eventlog, ledger
 from core.services import guests as guest_service
 from core.services.errors import NotPossible
-from core.storage.tables import cafes, guests, imported_guests
+from core.storage.tables import cafes, guests, imported_guests, programmes
 from core.storage.tx import Tx
 
 _HEADERS = {
@@ -131,10 +131,10 @@ def import_rows(tx: Tx, rows: Sequence[Row], now: datetime) -> Imported:
     return Imported(len(fresh), len(wanted) - len(fresh), different, claimed)
 
 
-def claim(tx: Tx, guest_id: int, phone: str, now: datetime) -> list[tuple[str, int]]:
+def claim(tx: Tx, guest_id: int, phone: str, now: datetime) -> list[tuple[str, int, str]]:
     """Gives a guest what was imported under `phone` (E.164), which a messenger has proven theirs.
 
-    Returns (cafe's name, points) of each. Whoever comes first gets it, once.
+    Returns (cafe's name, points, their unit) of each. Whoever comes first gets it, once.
     """
     won = tx.execute(
         sa.update(imported_guests)
@@ -149,7 +149,9 @@ def claim(tx: Tx, guest_id: int, phone: str, now: datetime) -> list[tuple[str, i
     claimed = []
     for row in sorted(won, key=lambda row: row.id):
         cafe = tx.execute(
-            sa.select(cafes.c.name, cafes.c.programme_id).where(cafes.c.id == row.cafe_id)
+            sa.select(cafes.c.name, cafes.c.programme_id, programmes.c.unit)
+            .join(programmes, programmes.c.id == cafes.c.programme_id)
+            .where(cafes.c.id == row.cafe_id)
         ).one()
         ledger.add_entry(
             tx,
@@ -166,7 +168,7 @@ def claim(tx: Tx, guest_id: int, phone: str, now: datetime) -> list[tuple[str, i
         eventlog.log(
             tx, "import_claimed", now, cafe_id=row.cafe_id, guest_id=guest_id, points=row.points
         )
-        claimed.append((cafe.name, row.points))
+        claimed.append((cafe.name, row.points, cafe.unit))
     return claimed
 
 
