@@ -17,7 +17,7 @@ from io import StringIO
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from core.contract import MalvaError
 from core.keys import HOW_TO_MAKE
@@ -58,7 +58,7 @@ class Settings:
     trusted_proxies  addresses and networks whose forwarded headers count
     """
 
-    database_url: str = "sqlite:///malva.db"
+    database_url: str = field(default="sqlite:///malva.db", repr=False)
     public_url: str = "http://127.0.0.1:8000"
     secret_key: str = field(default="", repr=False)
     trusted_proxies: tuple[str, ...] = ()
@@ -141,7 +141,7 @@ def _reason(error: OSError | UnicodeDecodeError) -> str:
 def _database_url(text: str) -> str:
     scheme, separator, rest = text.partition("://")
     if separator and scheme in ("postgres", "postgresql", "postgresql+psycopg"):
-        _port_of(text)
+        _parts(text)
         return f"postgresql://{rest}"
     if scheme != "sqlite" or not separator:
         raise ValueError("must begin with sqlite:/// or postgresql://")
@@ -151,20 +151,21 @@ def _database_url(text: str) -> str:
 
 
 def _public_url(text: str) -> str:
-    parts = urlsplit(text)
+    parts = _parts(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an address such as https://loyalty.example.com")
-    _port_of(text)
     if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("must be scheme and host alone, such as https://loyalty.example.com")
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _port_of(url: str) -> None:
+def _parts(url: str) -> SplitResult:
     try:
-        _ = urlsplit(url).port
+        parts = urlsplit(url)
+        _ = parts.port
     except ValueError:
-        raise ValueError("has a port that is no number from 0 to 65535") from None
+        raise ValueError("has a host or a port that can't be read") from None
+    return parts
 
 
 def _secret_key(text: str) -> str:
