@@ -77,7 +77,6 @@ _BY_PHONE = Prepared(
         guests.c.merged_into.is_(None),
     )
     .order_by(guests.c.phone_proven.desc())
-    .limit(sa.literal_column("2"))
 )
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from core.domain.earning import Because
 from core.storage.tables import accounts, guests, ledger_entries
 from core.storage.tx import Prepared, Tx
-from core.storage.types import from_micros, to_micros
+from core.storage.types import to_micros
 
 Kind = Literal["order", "refund", "opening", "merge"]
 
@@ -163,50 +163,33 @@ def balance(tx: Tx, guest_id: int, programme_id: int) -> int:
     return row[0] if row else 0
 
 
-_LAST = Prepared(
-    sa.select(
-        ledger_entries.c.kind,
-        ledger_entries.c.points,
-        ledger_entries.c.balance,
-        ledger_entries.c.because,
-        ledger_entries.c.at,
-    )
-    .where(
-        ledger_entries.c.guest_id == sa.bindparam("guest"),
-        ledger_entries.c.programme_id == sa.bindparam("programme"),
-    )
-    .order_by(ledger_entries.c.id.desc())
-    .limit(sa.bindparam("most"))
-)
-
-
 def last_entries(tx: Tx, guest_id: int, programme_id: int, most: int = 5) -> list[Entry]:
     """The latest movements, newest first."""
-    rows = tx.run_all(_LAST, guest=guest_id, programme=programme_id, most=most)
-    return [
-        Entry(kind, points, after, orjson.loads(because), from_micros(at))
-        for kind, points, after, because, at in rows
-    ]
-
-
-_NOTHING = sa.literal_column("0", sa.BigInteger).label("nothing")
+    e = ledger_entries.c
+    rows = tx.execute(
+        sa.select(e.kind, e.points, e.balance, e.because, e.at)
+        .where(e.guest_id == guest_id, e.programme_id == programme_id)
+        .order_by(e.id.desc())
+        .limit(most)
+    )
+    return [Entry(row.kind, row.points, row.balance, row.because, row.at) for row in rows]
 
 
 def prove(tx: Tx) -> list[Discrepancy]:
     """The accounts that the books don't bear out: [] is the proof."""
-    kept = sa.select(accounts.c.guest_id, accounts.c.programme_id, accounts.c.balance, _NOTHING)
-    moved = sa.select(
-        ledger_entries.c.guest_id, ledger_entries.c.programme_id, _NOTHING, ledger_entries.c.points
+    a, e = accounts.c, ledger_entries.c
+    zero = sa.literal_column("0", sa.BigInteger)
+    kept = sa.select(a.guest_id, a.programme_id, a.balance, zero.label("moved"))
+    moved = sa.select(e.guest_id, e.programme_id, zero, e.points)
+    books = sa.union_all(kept, moved).subquery("books").c
+    account, sums = (
+        (books.guest_id, books.programme_id),
+        (sa.func.sum(books.balance), sa.func.sum(books.moved)),
     )
-    both = sa.union_all(kept, moved).subquery("both")
-    guest, programme, balances, points = both.c
-    difference = sa.func.sum(balances) != sa.func.sum(points)
     rows = tx.execute(
-        sa.select(guest, programme, sa.func.sum(balances), sa.func.sum(points))
-        .group_by(guest, programme)
-        .having(difference)
+        sa.select(*account, *sums).group_by(*account).having(sums[0] != sums[1]).order_by(*account)
     )
-    return [Discrepancy(*(int(value) for value in row)) for row in rows]
+    return [Discrepancy(*map(int, row)) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

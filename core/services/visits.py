@@ -63,7 +63,6 @@ _AT = Prepared(
         _v.ends_at > sa.bindparam("at", type_=sa.BigInteger),
     )
     .order_by(_v.opened_at.desc(), _v.id.desc())
-    .limit(sa.literal_column("1"))
     .with_for_update()
 )
 _TAKE = Prepared(
