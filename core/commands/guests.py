@@ -3,15 +3,53 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from core.commands import now, opened
 
+if TYPE_CHECKING:
+    from core.storage.tx import Tx
+
 
 @click.group()
 def guest() -> None:
     """Guests."""
+
+
+@guest.command("export")
+@click.argument("id_", metavar="ID")
+def guest_export(id_: str) -> None:
+    """Print everything held about the guest with this public ID, as JSON."""
+    import orjson
+
+    from core.services import privacy
+
+    with opened() as database:
+        document = database.read_now(lambda tx: privacy.export(tx, _find(tx, id_)))
+    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+
+
+@guest.command("erase")
+@click.argument("id_", metavar="ID")
+def guest_erase(id_: str) -> None:
+    """Erase the guest with this public ID: name, phone, addresses, messages. The sums stay."""
+    from core.services import privacy
+
+    with opened() as database:
+        database.write_now(lambda tx: privacy.erase(tx, _find(tx, id_), now()))
+    click.echo(f"guest {id_} is erased")
+
+
+def _find(tx: Tx, public_id: str) -> int:
+    from core.services import guests
+    from core.services.errors import NotPossible
+
+    found = guests.find(tx, public_id.strip().upper())
+    if found is None:
+        raise NotPossible(f'there is no guest "{public_id}"')
+    return found
 
 
 @guest.command("import")
