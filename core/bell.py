@@ -15,9 +15,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import psycopg
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.contract import DomainEvent
 from core.storage.database import Database
+from core.storage.tx import Tx
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +79,8 @@ class Bell:
         self._stopping.set()
         self._loop = None
         if self._thread is not None:
+            with suppress(SQLAlchemyError):
+                await self._database.write(Tx.ring, "bell")  # it looks up, and sees that it's over
             await asyncio.to_thread(self._thread.join)
 
     @asynccontextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -84,6 +85,17 @@ class Tx:
     def tell(self, event: DomainEvent) -> None:
         """Hands `event` to the plugins that listen, once this is committed."""
         self.events.append(event)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """A savepoint: what fails in it is taken back, its rings and events too, and raised."""
+        rings, events = len(self.rings), len(self.events)
+        try:
+            with self.connection.begin_nested():
+                yield
+        except BaseException:
+            del self.rings[rings:], self.events[events:]
+            raise
 
     def savepoint(self) -> None:
         self._raw().execute("SAVEPOINT one")
