@@ -209,7 +209,7 @@ def _write(tx: Tx, year: Iterator[Mapping[str, Any]]) -> None:
         ]
         total = sum(int(item.quantity) * item.price_minor for item in items)
         guest: _Guest | None = one["guest"]
-        points, because = 0, []
+        points, carry, because = 0, 0, []
         if guest is not None:
             programme = one["cafe"].programme
             given = award(
@@ -221,11 +221,12 @@ def _write(tx: Tx, year: Iterator[Mapping[str, Any]]) -> None:
                 carry_minor=guest.carry[programme],
             )
             points, because = given.points, list(given.because)
+            carry = given.carry_minor - guest.carry[programme]
             guest.carry[programme] = given.carry_minor
             guest.balance[programme] += points
             holders[guest.id, programme] = guest
             rows[ledger_entries].append(_entry(one, guest, points, because))
-        rows[orders].append(_order(one, guest, total, points, because))
+        rows[orders].append(_order(one, guest, total, points, carry, because))
         rows[order_lines] += _lines(one["number"], items)
     rows[accounts] = [
         {
@@ -243,7 +244,12 @@ def _write(tx: Tx, year: Iterator[Mapping[str, Any]]) -> None:
 
 
 def _order(
-    one: Mapping[str, Any], guest: _Guest | None, total: int, points: int, because: list[Any]
+    one: Mapping[str, Any],
+    guest: _Guest | None,
+    total: int,
+    points: int,
+    carry: int,
+    because: list[Any],
 ) -> dict[str, Any]:
     order_id = f"D{one['number']:05d}"
     balance = guest.balance[one["cafe"].programme] if guest else None
@@ -259,6 +265,9 @@ def _order(
         "paid_at": one["at"],
         "received_at": one["at"],
         "points": points,
+        "carry_minor": carry,
+        "earned_minor": total if guest else 0,
+        "programme_id": one["cafe"].programme if guest else None,
         "because": because,
         "response": {"order_id": order_id, "points": points, "balance": balance, "because": []},
     }

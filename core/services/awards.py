@@ -107,12 +107,12 @@ def tell(tx: Tx, cafe: CafeRow, order_id: str, earned: Earned | None) -> None:
     )
 
 
-def answer(order_id: str, earned: Earned | None, balance: int | None) -> dict[str, Any]:
+def answer(order_id: str, earned: Earned | None) -> dict[str, Any]:
     """What the till is told of an order; without a guest it has no points and no balance."""
     reasons = earned.award.because if earned else ()
     return {
         "order_id": order_id,
         "points": earned.award.points if earned else 0,
-        "balance": balance,
+        "balance": earned.balance if earned else None,
         "because": [{"rule": r["rule"], "points": r["points"]} for r in reasons],
     }

@@ -114,17 +114,17 @@ def count_order(
     order = _checked(cafe, order)
     if till_id is None and order.station is not None:
         till_id = attribution.till_of(tx, cafe.id, order.station)
+    sent = _Sent(cafe, source, order, till_id, key, arrived_at)
     refunds.one_at_a_time(tx, cafe.id, source, order.order_id)
-    owner = _owner(tx, cafe, order, till_id, arrived_at)
-    earned = None
+    owner, earned = _owner(tx, sent), None
     if owner is not None:
         earned = awards.weigh(
             tx, cafe, owner.guest, total_minor=order.total_minor, items=order.lines
         )
-    response = awards.answer(order.order_id, earned, earned.balance if earned else None)
-    row = _insert(tx, cafe, source, order, till_id, key, owner, earned, response, arrived_at)
+    response = awards.answer(order.order_id, earned)
+    row = _insert(tx, sent, owner, earned, response)
     if row is None:
-        return _counted_before(tx, cafe, source, order, till_id, key, now)
+        return _counted_before(tx, sent, now)
     if owner is not None and owner.visit is not None and owner.takes:
         visits.take(tx, owner.visit)
     if earned is not None:
@@ -169,10 +169,10 @@ def claim_order(
     tx.execute(
         sa.update(orders)
         .where(orders.c.id == row_id)
-        .values(guest_id=guest.id, visit_id=found.id, earned_minor=left, **_given(earned))
+        .values(guest_id=guest.id, visit_id=found.id, **_given(earned, left))
     )
     awards.give(tx, cafe, earned, order_row=row_id, order_id=order_id, now=now)
-    return Counted(awards.answer(order_id, earned, earned.balance), duplicate=False)
+    return Counted(awards.answer(order_id, earned), duplicate=False)
 
 
 # -- what comes in ---------------------------------------------------------------------------------
@@ -201,18 +201,29 @@ def _short(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()[:NAME_LENGTH]
 
 
-def _owner(
-    tx: Tx, cafe: CafeRow, order: PaidOrder, till_id: int | None, arrived_at: datetime
-) -> attribution.Owner | None:
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """An order as it came, and how."""
+
+    cafe: CafeRow
+    source: str
+    order: PaidOrder
+    till_id: int | None
+    key: str | None
+    arrived_at: datetime
+
+
+def _owner(tx: Tx, sent: _Sent) -> attribution.Owner | None:
+    order, cafe_id, arrived_at = sent.order, sent.cafe.id, sent.arrived_at
     if order.phone is not None:
-        owner = attribution.by_reward_card(tx, cafe.id, order.phone, arrived_at)
+        owner = attribution.by_reward_card(tx, cafe_id, order.phone, arrived_at)
         if owner is not None:
             return owner
     if order.visit is not None:
-        return attribution.by_name(tx, cafe.id, order.visit, order.paid_at or arrived_at)
-    if till_id is None:
+        return attribution.by_name(tx, cafe_id, order.visit, order.paid_at or arrived_at)
+    if sent.till_id is None:
         return None
-    return attribution.by_interval(tx, till_id, order.paid_at, arrived_at, live=order.live)
+    return attribution.by_interval(tx, sent.till_id, order.paid_at, arrived_at, live=order.live)
 
 
 # -- the order's row -------------------------------------------------------------------------------
@@ -231,40 +242,42 @@ _INSERT_LINE = Prepared(
 )
 
 
+_NOTHING = {
+    "points": 0,
+    "carry_minor": 0,
+    "earned_minor": 0,
+    "programme_id": None,
+    "because": (),
+}
+
+
 def _insert(
     tx: Tx,
-    cafe: CafeRow,
-    source: str,
-    order: PaidOrder,
-    till_id: int | None,
-    key: str | None,
+    sent: _Sent,
     owner: attribution.Owner | None,
     earned: awards.Earned | None,
     response: dict[str, Any],
-    arrived_at: datetime,
 ) -> int | None:
     """The new row's id; None where the order, or the key, was there before."""
-    given = _given(earned) if earned else {"points": 0, "carry_minor": 0, "because": ()}
+    order = sent.order
+    given = _given(earned, order.total_minor) if earned else _NOTHING
     row = tx.run(
         _INSERT,
-        cafe_id=cafe.id,
-        source=source,
+        cafe_id=sent.cafe.id,
+        source=sent.source,
         order_id=order.order_id,
-        till_id=till_id,
-        idempotency_key=key,
+        till_id=sent.till_id,
+        idempotency_key=sent.key,
         fingerprint=_fingerprint(order),
         guest_id=owner.guest.id if owner else None,
         visit_id=owner.visit.id if owner and owner.visit else None,
         total_minor=order.total_minor,
         currency=order.currency,
         paid_at=None if order.paid_at is None else to_micros(order.paid_at),
-        received_at=to_micros(arrived_at),
-        earned_minor=order.total_minor if earned else 0,
+        received_at=to_micros(sent.arrived_at),
         refunded_minor=0,
         response=orjson.dumps(response).decode(),
-        points=given["points"],
-        carry_minor=given["carry_minor"],
-        because=orjson.dumps(given["because"]).decode(),
+        **{**given, "because": orjson.dumps(given["because"]).decode()},
     )
     if row is None:
         return None
@@ -273,11 +286,13 @@ def _insert(
     return int(row[0])
 
 
-def _given(earned: awards.Earned) -> dict[str, Any]:
+def _given(earned: awards.Earned, earned_minor: int) -> dict[str, Any]:
     """What the order's row remembers of the award, for a refund to take back."""
     return {
         "points": earned.award.points,
         "carry_minor": earned.carry_added,
+        "earned_minor": earned_minor,
+        "programme_id": earned.account.programme_id,
         "because": earned.award.because,
     }
 
@@ -349,36 +364,28 @@ _TO_CLAIM = Prepared(
 )
 
 
-def _counted_before(
-    tx: Tx,
-    cafe: CafeRow,
-    source: str,
-    order: PaidOrder,
-    till_id: int | None,
-    key: str | None,
-    now: datetime,
-) -> Counted:
-    row = tx.run(_SAME_ORDER, cafe=cafe.id, source=source, order=order.order_id)
+def _counted_before(tx: Tx, sent: _Sent, now: datetime) -> Counted:
+    order, cafe = sent.order, sent.cafe
+    row = tx.run(_SAME_ORDER, cafe=cafe.id, source=sent.source, order=order.order_id)
     if row is None:
         raise Conflict("this idempotency key was another order's")
     row_id, fingerprint, response, total_minor = row
-    if key is None:
-        if total_minor != order.total_minor:
-            eventlog.log(
-                tx,
-                "order_changed",
-                now,
-                cafe_id=cafe.id,
-                order=order.order_id,
-                counted_minor=total_minor,
-                now_minor=order.total_minor,
-            )
-        return Counted(orjson.loads(response), duplicate=True)
-    of_key = tx.run(_SAME_KEY, till=till_id, key=key)
-    if of_key is not None and of_key[0] != row_id:
-        raise Conflict("this idempotency key was another order's")
-    if bytes(fingerprint) != _fingerprint(order):
-        raise Conflict("this order was counted with other data")
+    if sent.key is not None:
+        of_key = tx.run(_SAME_KEY, till=sent.till_id, key=sent.key)
+        if of_key is not None and of_key[0] != row_id:
+            raise Conflict("this idempotency key was another order's")
+        if bytes(fingerprint) != _fingerprint(order):
+            raise Conflict("this order was counted with other data")
+    elif total_minor != order.total_minor:
+        eventlog.log(
+            tx,
+            "order_changed",
+            now,
+            cafe_id=cafe.id,
+            order=order.order_id,
+            counted_minor=total_minor,
+            now_minor=order.total_minor,
+        )
     return Counted(orjson.loads(response), duplicate=True)
 
 

@@ -18,7 +18,7 @@ from core.services import ledger, programmes, rewards
 from core.services.cafes import CafeRow
 from core.services.errors import Conflict, Invalid, TooMuch
 from core.services.notices import notify
-from core.storage.tables import ledger_entries, orders, refunds
+from core.storage.tables import orders, refunds
 from core.storage.tx import Prepared, Row, Tx
 from core.storage.types import to_micros
 
@@ -76,7 +76,7 @@ def refund_order(
         return before
     effect, order = _PARKED, _order(tx, cafe.id, source, refund.order_id)
     if order is not None:
-        effect = _weigh(tx, cafe, order, _amount(refund, order, strict=key is not None))
+        effect = _weigh(tx, order, _amount(refund, order, strict=key is not None))
     row = _insert(tx, cafe, source, refund, till_id, key, effect, now)
     if row is None:
         raise Conflict("this refund, or its key, is being used for another order")
@@ -92,7 +92,7 @@ def count_parked(tx: Tx, cafe: CafeRow, source: str, order_id: str, now: datetim
         refund = OrderRefund(order_id=order_id, refund_id=refund_id, amount_minor=amount_minor)
         order = _order(tx, cafe.id, source, order_id)
         assert order is not None
-        effect = _weigh(tx, cafe, order, _amount(refund, order, strict=False))
+        effect = _weigh(tx, order, _amount(refund, order, strict=False))
         tx.execute(
             sa.update(refunds)
             .where(refunds.c.id == row_id)
@@ -137,6 +137,7 @@ class _Order:
     row: int
     order_id: str
     guest_id: int | None
+    programme_id: int | None
     total_minor: int
     refunded_minor: int
     given: Given
@@ -172,23 +173,12 @@ def _amount(refund: OrderRefund, order: _Order, *, strict: bool) -> int:
     return min(refund.amount_minor, order.left_minor)
 
 
-def _weigh(tx: Tx, cafe: CafeRow, order: _Order, amount_minor: int) -> _Effect:
-    if order.guest_id is None:
+def _weigh(tx: Tx, order: _Order, amount_minor: int) -> _Effect:
+    if order.guest_id is None or order.programme_id is None:
         return _Effect(order.row, amount_minor, TakenBack(0, 0))
     guest = ledger.holder(tx, order.guest_id)
-    account = ledger.lock(tx, guest.id, _programme(tx, cafe, order))
+    account = ledger.lock(tx, guest.id, order.programme_id)
     return _Effect(order.row, amount_minor, take_back(order.given, amount_minor), account, guest)
-
-
-def _programme(tx: Tx, cafe: CafeRow, order: _Order) -> int:
-    """Where the order's points went, whatever programme the cafe has joined since."""
-    e = ledger_entries.c
-    found = tx.scalar(
-        sa.select(e.programme_id).where(
-            e.guest_id == order.guest_id, e.reference == f"order:{order.row}"
-        )
-    )
-    return cafe.programme_id if found is None else int(found)
 
 
 def _carry_out(
@@ -257,6 +247,7 @@ _ORDER = Prepared(
     sa.select(
         _o.id,
         _o.guest_id,
+        _o.programme_id,
         _o.total_minor,
         _o.refunded_minor,
         _o.points,
@@ -303,9 +294,9 @@ def _order(tx: Tx, cafe_id: int, source: str, order_id: str) -> _Order | None:
     row = tx.run(_ORDER, cafe=cafe_id, source=source, order=order_id)
     if row is None:
         return None
-    row_id, guest_id, total, refunded, points, carry, earned = row
+    row_id, guest_id, programme_id, total, refunded, points, carry, earned = row
     given = Given(points, carry, earned, returned_minor=refunded - (total - earned))
-    return _Order(row_id, order_id, guest_id, total, refunded, given)
+    return _Order(row_id, order_id, guest_id, programme_id, total, refunded, given)
 
 
 def _known(

@@ -244,7 +244,8 @@ class Order(SQLModel, table=True):
     """`response` is what was first answered, given again to whoever repeats the request;
     `fingerprint` tells the same order from another under its name. What it gave its guest, and a
     refund takes back in proportion: `points`, and `carry_minor` added to what the account carries.
-    `earned_minor` is the money that these stand for: what was left when the guest was found."""
+    `earned_minor` is the money that these stand for: what was left when the guest was found, and
+    `programme_id` where they went, whatever programme the cafe has joined since."""
 
     __tablename__ = "orders"  # ORDER is SQL's own word
     __table_args__ = (
@@ -262,6 +263,7 @@ class Order(SQLModel, table=True):
     fingerprint: bytes
     guest_id: int | None = _ref("guest", nullable=True)
     visit_id: int | None = _ref("visit", nullable=True)
+    programme_id: int | None = _ref("programme", nullable=True)
     total_minor: int = _whole()
     currency: str
     paid_at: datetime | None = _utc(nullable=True)

@@ -457,7 +457,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("message", schema=None) as batch_op:
         batch_op.create_index("ix_message_contact", ["contact_id", "position"], unique=False)
-        batch_op.create_index("ix_message_due", ["channel", "status", "lane", "due_at"], unique=False)
+        batch_op.create_index(
+            "ix_message_due", ["channel", "status", "lane", "due_at"], unique=False
+        )
         batch_op.create_index(
             "ix_message_open",
             ["contact_id", "lane", "id"],
@@ -484,6 +486,9 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
         sa.Column("guest_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("visit_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column(
+            "programme_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
         sa.Column("total_minor", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.String(), nullable=False),
         sa.Column("paid_at", sa.BigInteger(), nullable=True),
@@ -509,6 +514,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["visit_id"],
             ["visit.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["programme_id"],
+            ["programme.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("cafe_id", "source", "order_id"),
