@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute
 
 from core import hookspecs
 from core.contract import CONTRACT, Channel, DomainEvent, Gateway, Pos, Settings
+from core.logs import Redaction
 from core.settings import PluginConfig, PluginsFile, SettingsError
 
 _log = logging.getLogger(__name__)
@@ -128,8 +129,9 @@ class Loader:
             self.manager.register(module, name=name)
             self.manager.check_pending()
         except (pluggy.PluginValidationError, ValueError) as error:
-            self.manager.unregister(module)
-            raise PluginError(f'module "{name}": {_one_line(error)}') from None
+            if self.manager.is_registered(module):
+                self.manager.unregister(module)
+            raise PluginError(f'module "{name}": {_one_line(str(error))}') from None
 
     def _start(
         self,
@@ -172,15 +174,11 @@ class Loader:
             faults = [(f"{config.table} can't start: {_one_line(error)}", ())]
         else:
             return []
+        redact = Redaction(self.secrets())
         return [
-            (self.file.line([config.kind, config.name, *keys]), self._without_secrets(text))
+            (self.file.line([config.kind, config.name, *keys]), redact(text))
             for text, keys in faults
         ]
-
-    def _without_secrets(self, text: str) -> str:
-        for secret in sorted(self.secrets(), key=len, reverse=True):
-            text = text.replace(secret, "…")
-        return text
 
     def _raise(self, problems: list[tuple[int, str]]) -> None:
         if problems:
