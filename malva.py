@@ -56,9 +56,11 @@ from core.contract import (
 )
 from core.domain.payload import parse_json
 from core.hookspecs import hookimpl
+from core.i18n import N_
 
 __all__ = [
     "CONTRACT",
+    "N_",
     "CafeInfo",
     "Capabilities",
     "Channel",

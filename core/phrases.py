@@ -2,7 +2,8 @@
 
 A *reason* is what an award keeps of itself (`core.domain.earning`): `{"rule": "spend", "points":
 45, "spent_minor": 45000, "currency": "RSD"}` or `{"rule": "product", "points": 40, "names": {"en":
-"Cappuccino", …}, "quantity": "2"}`.
+"Cappuccino", …}, "quantity": "2"}`, a refund's `{"rule": "refund", "points": -45, "refunded_minor":
+45000, "currency": "RSD"}`.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ def reason_text(reason: Reason, words: Words) -> str:
 def entry_text(kind: str, because: Sequence[Reason], words: Words) -> str:
     """Why the balance moved, for one line of a list. `kind` is a ledger entry's."""
     if kind == "refund":
-        return words.text("Refund")
+        back = because[0]
+        amount = words.money(back["refunded_minor"], back["currency"])
+        return words.text("Refund of {amount}", amount=amount)
     if kind == "opening":
         return words.text("Earlier balance")
     if kind == "merge":

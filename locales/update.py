@@ -23,8 +23,14 @@ from jinja2 import Environment, nodes
 from core.i18n import CATALOGS, LANGUAGES, catalog
 
 ROOT = Path(__file__).parent.parent
-KEYWORDS = {"N_": None, "_": None, "text": None, "ngettext": (1, 2), "count": (1, 2)}
-"""Functions and methods whose first argument, or first two, are texts."""
+_EVERYWHERE = {"_": None, "ngettext": (1, 2), "N_": None}
+_OURS = _EVERYWHERE | {"text": None, "count": (1, 2)}
+KEYWORDS: dict[str, dict[str, Any]] = {
+    "core": _OURS,
+    "portal": _OURS,
+    "channels": _EVERYWHERE | {"translate": (2,)},  # of the gateway: language, text
+}
+"""By folder: functions and methods, and which of their arguments are texts (None: the first)."""
 METHODS = (
     ("core/storage/**", "ignore"),
     ("core/**.py", "locales.update:extract_python"),
@@ -32,7 +38,6 @@ METHODS = (
     ("portal/**.py", "locales.update:extract_python"),
     ("**/templates/**.html", "locales.update:extract_template"),
 )
-_FOLDERS = ("core", "channels", "portal")
 _DATABASE = ("sa", "sqlalchemy")  # their `text` is SQL
 
 Found = tuple[int, str, tuple[str | None, ...], list[str]]
@@ -42,9 +47,9 @@ Found = tuple[int, str, tuple[str | None, ...], list[str]]
 def gather() -> Catalog:
     """Every text of the source, with the files that say it."""
     found = Catalog()
-    for folder in _FOLDERS:
+    for folder, keywords in KEYWORDS.items():
         methods = [(pattern.removeprefix(f"{folder}/"), method) for pattern, method in METHODS]
-        for name, _, text, _, _ in extract_from_dir(ROOT / folder, methods, keywords=KEYWORDS):
+        for name, _, text, _, _ in extract_from_dir(ROOT / folder, methods, keywords=keywords):
             found.add(text, locations=[(f"{folder}/{Path(name).as_posix()}", 1)])
     return found
 
@@ -52,7 +57,7 @@ def gather() -> Catalog:
 def extract_python(
     file: IO[bytes], keywords: Mapping[str, Any], tags: object, options: object
 ) -> Iterator[Found]:
-    """Calls of KEYWORDS in Python, whatever the object (`w.text("…")`)."""
+    """Calls of `keywords` in Python, whatever the object (`w.text("…")`)."""
     for node in ast.walk(ast.parse(file.read())):
         if not isinstance(node, ast.Call):
             continue
@@ -70,7 +75,7 @@ def extract_python(
 def extract_template(
     file: IO[bytes], keywords: Mapping[str, Any], tags: object, options: object
 ) -> Iterator[Found]:
-    """Calls of KEYWORDS in a Jinja template: `_("…", name=…)`, `ngettext("…", "…", n)`."""
+    """Calls of `keywords` in a Jinja template: `_("…", name=…)`, `ngettext("…", "…", n)`."""
     tree = Environment(autoescape=True, extensions=["jinja2.ext.do"]).parse(file.read().decode())
     for node in tree.find_all(nodes.Call):
         called = node.node

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from core.services import cafes
+from core.services.importing import import_rows, read_csv
 from core.services.notices import notify, render_notice
 from core.storage.database import Database
 from core.storage.tables import contacts, guests, messages
@@ -151,8 +153,9 @@ def tx(database_url: str) -> Iterator[Tx]:
     database.close()
 
 
-def a_guest(tx: Tx) -> int:
+def a_guest(tx: Tx, **more: Any) -> int:
     row = {"public_id": "g1", "name": "Ana", "language": "sr", "secret": b"", "created_at": NOW}
+    row |= more
     return int(tx.scalar(sa.insert(guests).values(row).returning(guests.c.id)))
 
 
@@ -181,3 +184,21 @@ def test_nobody_to_reach_is_no_error(tx: Tx) -> None:
     a_contact(tx, guest, "telegram", heard_at=NOW, gone_at=NOW)
     assert notify(tx, guest, "points_earned", EARNED, NOW) is None
     assert tx.scalar(sa.select(sa.func.count()).select_from(messages)) == 0
+
+
+def test_a_guest_known_already_is_told_of_a_balance_brought_along(tx: Tx) -> None:
+    cafes.add(tx, "bife", "BIFE", "RSD", "Europe/Belgrade", NOW)
+    guest = a_guest(tx, phone="+381601234567", phone_proven=True)
+    a_contact(tx, guest, "telegram", heard_at=NOW)
+
+    rows = read_csv("phone,name,language,balance,cafe\n+381601234567,Ana,sr,250,bife\n")
+    assert import_rows(tx, rows, NOW).claimed == 1
+
+    (row,) = tx.execute(sa.select(messages)).all()
+    assert said(row.kind, row.body, "sr") == [
+        "🎁 BIFE: +250 poena",
+        "Tvoje ranije stanje je sada na kartici.",
+        "Stanje: 250 poena",
+        "▓▓░░░░░░░░ 250 / 1.000",
+        "Još 750 poena do nagrade „Besplatna kafa“.",
+    ]

@@ -31,7 +31,11 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 25
 SEND_SECONDS = 10
-COMMANDS = {"start": "Open the menu", "help": "How this works", "stop": "No more offers"}
+COMMANDS = {
+    "start": malva.N_("Open the menu"),
+    "help": malva.N_("How this works"),
+    "stop": malva.N_("No more offers"),
+}
 
 
 class Settings(malva.Settings):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import StringIO
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -16,9 +16,10 @@ from core.contract import CafeInfo
 from core.domain import names, phones
 from core.i18n import LANGUAGES
 from core.services import cafes as cafe_service
-from core.services import eventlog, ledger
+from core.services import eventlog, ledger, rewards
 from core.services import guests as guest_service
 from core.services.errors import NotPossible
+from core.services.notices import notify
 from core.storage.tables import cafes, guests, imported_guests, programmes
 from core.storage.tx import Tx
 
@@ -131,10 +132,13 @@ def import_rows(tx: Tx, rows: Sequence[Row], now: datetime) -> Imported:
     return Imported(len(fresh), len(wanted) - len(fresh), different, claimed)
 
 
-def claim(tx: Tx, guest_id: int, phone: str, now: datetime) -> list[tuple[str, int, str]]:
+def claim(
+    tx: Tx, guest_id: int, phone: str, now: datetime, *, tell: bool = False
+) -> list[tuple[str, int, str]]:
     """Gives a guest what was imported under `phone` (E.164), which a messenger has proven theirs.
 
-    Returns (cafe's name, points, their unit) of each. Whoever comes first gets it, once.
+    Returns (cafe's name, points, their unit) of each. Whoever comes first gets it, once. `tell`:
+    nobody is talking to them just now, so a notice says so.
     """
     won = tx.execute(
         sa.update(imported_guests)
@@ -153,7 +157,7 @@ def claim(tx: Tx, guest_id: int, phone: str, now: datetime) -> list[tuple[str, i
             .join(programmes, programmes.c.id == cafes.c.programme_id)
             .where(cafes.c.id == row.cafe_id)
         ).one()
-        ledger.add_entry(
+        balance = ledger.add_entry(
             tx,
             guest_id=guest_id,
             programme_id=cafe.programme_id,
@@ -168,8 +172,23 @@ def claim(tx: Tx, guest_id: int, phone: str, now: datetime) -> list[tuple[str, i
         eventlog.log(
             tx, "import_claimed", now, cafe_id=row.cafe_id, guest_id=guest_id, points=row.points
         )
+        if tell and row.points:
+            _tell(tx, guest_id, cafe, row.points, balance, now)
         claimed.append((cafe.name, row.points, cafe.unit))
     return claimed
+
+
+def _tell(
+    tx: Tx, guest_id: int, cafe: sa.Row[Any], points: int, balance: int, now: datetime
+) -> None:
+    facts: dict[str, Any] = {
+        "cafe": cafe.name,
+        "points": points,
+        "unit": cafe.unit,
+        "balance": balance,
+    }
+    facts |= rewards.outlook(tx, cafe.programme_id, balance - points, balance)
+    notify(tx, guest_id, "joined_balance", facts, now)
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -316,7 +335,7 @@ def _claim_proven(tx: Tx, fresh: set[str], now: datetime) -> int:
             )
         ).all()
         for owner in owners:
-            claimed += len(claim(tx, owner.id, owner.phone, now))
+            claimed += len(claim(tx, owner.id, owner.phone, now, tell=True))
     return claimed
 
 
