@@ -165,8 +165,8 @@ def test_every_listener_is_told_once_even_if_another_fails(loader, caplog):
 def test_a_missing_module_is_named_with_its_line(wrong):
     assert wrong('\n[channels.x]\nmodule = "no_such_module"') == [
         (
-            'plugins.toml:2: module "no_such_module" is not there: check its spelling, or install it '
-            "beside malva"
+            'plugins.toml:2: module "no_such_module" is not there: check its spelling, '
+            "or install it beside malva"
         )
     ]
 
