@@ -1,5 +1,6 @@
 """A cafe with tills and guests in an open transaction, and short words for what happens there."""
 
+import copy
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -25,6 +26,12 @@ class Shop:
         self.cafe = cafes.row(tx, cafes.add(tx, slug, slug.upper(), "RSD", "Europe/Belgrade", NOW))
         self.bar = tills.by_token(tx, tills.add(tx, slug, "Bar", "7", NOW)).id
         self.door = tills.by_token(tx, tills.add(tx, slug, "Door", None, NOW)).id
+
+    def within(self, tx: Tx) -> "Shop":
+        """The same shop, in another transaction."""
+        same = copy.copy(self)
+        same.tx = tx
+        return same
 
     def guest(self, name: str = "Ana", **known) -> int:
         """A guest who can be reached; the row id."""
@@ -119,6 +126,14 @@ class Shop:
     def owner(self, order_id: str) -> int | None:
         c = tables.orders.c
         return self.tx.scalar(sa.select(c.guest_id).where(c.order_id == order_id))
+
+    def visit_of(self, order_id: str) -> str | None:
+        """The public id of the visit that an order was counted in."""
+        return self.tx.scalar(
+            sa.select(tables.visits.c.public_id)
+            .join_from(tables.orders, tables.visits)
+            .where(tables.orders.c.order_id == order_id)
+        )
 
     def notices(self, guest: int) -> list[tuple[str, dict]]:
         c, contacts = tables.messages.c, tables.contacts
