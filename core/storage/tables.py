@@ -383,6 +383,7 @@ class Message(SQLModel, table=True):
             sqlite_where=text("provider_id IS NOT NULL"),
             postgresql_where=text("provider_id IS NOT NULL"),
         ),
+        {"sqlite_autoincrement": True},  # an erased message's id is never another's
     )
     id: int | None = _id()
     contact_id: int = _ref("contact")

@@ -454,6 +454,7 @@ def upgrade() -> None:
             ["contact.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("message", schema=None) as batch_op:
         batch_op.create_index("ix_message_contact", ["contact_id", "position"], unique=False)
