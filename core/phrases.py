@@ -2,8 +2,8 @@
 
 A *reason* is what an award keeps of itself (`core.domain.earning`): `{"rule": "spend", "points":
 45, "spent_minor": 45000, "currency": "RSD"}` or `{"rule": "product", "points": 40, "names": {"en":
-"Cappuccino", …}, "quantity": "2"}`, a refund's `{"rule": "refund", "points": -45, "refunded_minor":
-45000, "currency": "RSD"}`.
+"Cappuccino", …}, "quantity": "2"}`; a refund's is `{"rule": "refund", "points": -45,
+"refunded_minor": 45000, "currency": "RSD"}`, an imported balance's `{"rule": "opening", …}`.
 """
 
 from __future__ import annotations
@@ -50,8 +50,15 @@ def reached(reward: str, words: Words) -> str:
 
 def reason_text(reason: Reason, words: Words) -> str:
     """Why there were points, as a phrase without them: `450 RSD spent`, `2 × Cappuccino`."""
-    if reason["rule"] == "product":
-        return f"{words.number(Decimal(reason['quantity']))} × {name_in(reason['names'], words)}"
+    match reason["rule"]:
+        case "product":
+            quantity = words.number(Decimal(reason["quantity"]))
+            return f"{quantity} × {name_in(reason['names'], words)}"
+        case "refund":
+            amount = words.money(reason["refunded_minor"], reason["currency"])
+            return words.text("Refund of {amount}", amount=amount)
+        case "opening":
+            return words.text("Earlier balance")
     spent = words.money(reason["spent_minor"], reason["currency"])
     if carried := reason.get("carried_minor"):
         rest = words.money(carried, reason["currency"])
@@ -61,12 +68,6 @@ def reason_text(reason: Reason, words: Words) -> str:
 
 def entry_text(kind: str, because: Sequence[Reason], words: Words) -> str:
     """Why the balance moved, for one line of a list. `kind` is a ledger entry's."""
-    if kind == "refund":
-        back = because[0]
-        amount = words.money(back["refunded_minor"], back["currency"])
-        return words.text("Refund of {amount}", amount=amount)
-    if kind == "opening":
-        return words.text("Earlier balance")
     if kind == "merge":
         return words.text("From your other profile")
-    return ", ".join(reason_text(reason, words) for reason in because)
+    return " · ".join(reason_text(reason, words) for reason in because)

@@ -128,7 +128,7 @@ def test_its_parts_are_there_for_a_providers_templates() -> None:
     assert {name: text.replace("\u00a0", " ") for name, text in notice.variables.items()} == {
         "cafe": "BIFE",
         "points": "+85 poena",
-        "because": "Račun od 450 RSD: +45 poena, 2 × Kapućino: +40 poena",
+        "because": "Račun od 450 RSD: +45 poena · 2 × Kapućino: +40 poena",
         "balance": "525 poena",
         "reward": "Besplatna kafa",
         "missing": "475 poena",

@@ -63,7 +63,7 @@ def render_notice(kind: str, facts: Facts, language: str) -> Outbound:
         variables={
             "cafe": facts["cafe"],
             "points": points,
-            "because": ", ".join(_why(kind, facts, w)),
+            "because": " · ".join(_why(kind, facts, w)),
             "balance": balance,
             **_reward_variables(facts, w),
         },
