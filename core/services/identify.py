@@ -84,7 +84,7 @@ Visiting = tuple[str, int]
 
 
 def _by_code(tx: Tx, till: Till, proof: Proof, text: str, now: datetime) -> Visiting | Refusal:
-    lease = _open_lease(tx, proof, text, now)
+    lease = _shown(tx, proof, text, now)
     guest = ledger.holder(tx, lease.guest_id) if lease else None
     if lease is None or guest is None or guest.erased:
         return UnknownCode("No open card shows this code. Ask the guest to show the card again.")
@@ -99,18 +99,25 @@ def _by_code(tx: Tx, till: Till, proof: Proof, text: str, now: datetime) -> Visi
     return visit.public_id, guest.id
 
 
-def _open_lease(tx: Tx, proof: Proof, text: str, now: datetime) -> sa.Row[Any] | None:
-    """The unexpired lease of the code, and the visit that used it; ours until the commit. A QR also
-    has to name the lease's guest."""
-    scanned = codes.scanned(text) if proof == "qr" else None
-    code = scanned.code if scanned else codes.typed(text) if proof == "code" else None
-    if code is None:
-        return None
-    query = (
+def _shown(tx: Tx, proof: Proof, text: str, now: datetime) -> sa.Row[Any] | None:
+    """The open lease that the text is of. A QR also has to name the lease's guest."""
+    if proof == "qr":
+        scanned = codes.scanned(text)
+        lease = open_lease(tx, scanned.code, now) if scanned else None
+        return lease if lease and scanned and lease.public_id == scanned.public_id else None
+    code = codes.typed(text)
+    return None if code is None else open_lease(tx, code, now)
+
+
+def open_lease(tx: Tx, code: str, now: datetime) -> sa.Row[Any] | None:
+    """The unexpired lease of a code, whose it is, and the visit that used it: one look-up by key.
+    The lease is ours until the commit."""
+    return tx.execute(
         sa.select(
             leases.c.code,
             leases.c.guest_id,
             leases.c.used_at,
+            guests.c.public_id,
             visit_rows.c.public_id.label("visit"),
             visit_rows.c.till_id,
             visit_rows.c.ends_at,
@@ -119,10 +126,7 @@ def _open_lease(tx: Tx, proof: Proof, text: str, now: datetime) -> sa.Row[Any] |
         .outerjoin(visit_rows, visit_rows.c.id == leases.c.visit_id)
         .where(leases.c.code == code, leases.c.expires_at > now)
         .with_for_update(of=leases)
-    )
-    if scanned:
-        query = query.where(guests.c.public_id == scanned.public_id)
-    return tx.execute(query).first()
+    ).first()
 
 
 def _by_phone(tx: Tx, till: Till, text: str, now: datetime) -> Visiting | Refusal:
