@@ -106,8 +106,9 @@ def join(tx: Tx, guest_id: int, cafe_id: int, now: datetime) -> bool:
         insert(memberships)
         .values(guest_id=guest_id, cafe_id=cafe_id, since=now)
         .on_conflict_do_nothing()
+        .returning(memberships.c.cafe_id)
     )
-    return added.rowcount > 0
+    return added.first() is not None
 
 
 def profile(tx: Tx, guest_id: int) -> Profile:
@@ -153,7 +154,7 @@ def move_home(tx: Tx, guest_id: int, cafe_id: int, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Collecting:
-    """A programme in which a guest collects, or may; `timezone` of its first cafe."""
+    """A programme in which a guest collects, or may; `timezone` of its cafes."""
 
     programme_id: int
     programme: str
@@ -162,14 +163,18 @@ class Collecting:
     timezone: str
 
 
-_OURS = sa.select(cafes.c.timezone).where(cafes.c.programme_id == programmes.c.id)
+_ZONE = (
+    sa.select(sa.func.min(cafes.c.timezone))
+    .where(cafes.c.programme_id == programmes.c.id)
+    .scalar_subquery()
+)
 _COLLECTING = Prepared(
     sa.select(
         programmes.c.id,
         programmes.c.name,
         programmes.c.unit,
         sa.func.coalesce(accounts.c.balance, sa.literal_column("0")),
-        _OURS.order_by(cafes.c.id).limit(sa.literal_column("1")).scalar_subquery(),
+        _ZONE,
     )
     .select_from(programmes)
     .outerjoin(

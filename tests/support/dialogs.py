@@ -1,0 +1,233 @@
+"""Conversations as scripts (tests/dialogs/*.toml), played on whatever has the methods of `Chat`.
+
+    [[dialog]]
+    name = "A card in five taps"
+    cafes = ["bife", "zrno"]           # default: bife alone
+    known = true                       # Ana has registered in this chat already
+    needs = ["asks_phone"]             # only where the channel can; `without` is the opposite
+    most_options = 2                   # only where so few fit on a message
+    messenger = { name = "Ana" }       # what it tells of the guest; its language is the one played
+    guests = [{ name = "Ana", phone = "+381601234567", points = 850 }]    # known before, proven
+    imported = [{ phone = "+381601234567", points = 340 }]
+    steps = [
+      { start = "cafe_bife", replies = ["Which language do you prefer?"] },
+      { press = "@language", replies = ["What is your name?"] },
+    ]
+
+A step is one thing that the guest does: `start` (its payload), `say`, `press` (an option's label),
+`share` (the guest's own number), `share_other` (somebody else's), `send` (a sticker), `leave`,
+`come_back`; `old` presses an option of long ago, by its value. `replies` are all the messages that
+follow: `@card`, or what a text has in it (several things: a list), or `{ text = "Welcome back,
+{name}!", name = "Ana", options = [...], links = [...] }`; a number for a placeholder is points.
+
+Texts are given in English and played in each language; one that differs by more than its words is
+`{ en = "menu", sr = "meni", ru = "меню" }`. `@language` is the language's own name.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from core.contract import Capabilities
+from core.i18n import LANGUAGES, Words, words
+from core.keys import Keys
+from core.services import cafes, guests, ledger
+from core.storage import tables
+from core.storage.tx import Tx
+
+SCRIPTS = Path(__file__).parent.parent / "dialogs"
+ACTIONS = ("start", "say", "press", "old", "share", "share_other", "send", "leave", "come_back")
+OWN_NAMES = {"en": "English", "sr": "Srpski", "ru": "Русский"}
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A message as the guest sees it. `card`: it is the card, with a picture and digits."""
+
+    text: str
+    options: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    asks_phone: bool = False
+    card: bool = False
+
+
+class Chat(Protocol):
+    """One guest's chat on one channel."""
+
+    capabilities: Capabilities
+
+    async def start(self, payload: str) -> None: ...
+    async def say(self, text: str) -> None: ...
+    async def press(self, label: str) -> None:
+        """The option with this label, of the newest message that has one."""
+
+    async def old(self, value: str) -> None:
+        """An option with this value, of a message of long ago."""
+
+    async def share(self, phone: str, own: bool) -> None: ...
+    async def send(self, what: str) -> None: ...
+    async def leave(self) -> None: ...
+    async def come_back(self) -> None: ...
+    async def heard(self) -> Sequence[Heard]:
+        """What came since it was last asked, in order; renewals of a card are none."""
+
+
+@dataclass(frozen=True)
+class Dialog:
+    name: str
+    steps: Sequence[Mapping[str, Any]]
+    cafes: Sequence[str] = ("bife",)
+    needs: Sequence[str] = ()
+    without: Sequence[str] = ()
+    most_options: int | None = None
+    known: bool = False
+    languages: Sequence[str] = LANGUAGES
+    messenger: Mapping[str, str] = field(default_factory=dict)
+    guests: Sequence[Mapping[str, Any]] = ()
+    imported: Sequence[Mapping[str, Any]] = ()
+
+    def fits(self, capabilities: Capabilities) -> bool:
+        """Whether it can be played on such a channel."""
+        few_enough = self.most_options is None or capabilities.options <= self.most_options
+        return (
+            few_enough
+            and all(getattr(capabilities, name) for name in self.needs)
+            and not any(getattr(capabilities, name) for name in self.without)
+        )
+
+
+def dialogs() -> list[Dialog]:
+    """Every script there is."""
+    return [
+        Dialog(**{**table, "name": f"{path.stem}: {table['name']}"})
+        for path in sorted(SCRIPTS.glob("*.toml"))
+        for table in tomllib.loads(path.read_text())["dialog"]
+    ]
+
+
+def prepare(tx: Tx, dialog: Dialog, language: str, keys: Keys, now: datetime) -> None:
+    """The cafes, guests and imports that the dialog starts from."""
+    ids = {}
+    for slug in dialog.cafes:
+        ids[slug] = cafes.add(tx, slug, slug.upper(), "RSD", "Europe/Belgrade", now)
+    first = ids[dialog.cafes[0]]
+    for known in dialog.guests:
+        guest_id = guests.add(
+            tx,
+            name=known["name"],
+            language=language,
+            cafe_id=first,
+            keys=keys,
+            now=now,
+            phone=known["phone"],
+            phone_proven=known.get("proven", True),
+        )
+        ledger.add_entry(
+            tx,
+            guest_id=guest_id,
+            programme_id=tx.scalar(
+                sa.select(tables.cafes.c.programme_id).where(tables.cafes.c.id == first)
+            ),
+            cafe_id=first,
+            kind="opening",
+            reference="opening:0",
+            points=known.get("points", 0),
+            because=[],
+            now=now,
+        )
+    for waiting in dialog.imported:
+        row = {"cafe_id": first, "name": "", "language": language, "created_at": now, **waiting}
+        tx.execute(sa.insert(tables.imported_guests).values(**row))
+
+
+async def play(dialog: Dialog, language: str, chat: Chat) -> None:
+    """Raises AssertionError where the conversation leaves its script, with all that was said."""
+    w = words(language)
+    record: list[str] = []
+    if dialog.known:
+        await _register(dialog, chat, w)
+    for step in dialog.steps:
+        action = next(name for name in ACTIONS if name in step)
+        given = translated(step[action], w)
+        record.append(f"> {action} {given}")
+        await _do(chat, action, given)
+        heard = await chat.heard()
+        record += [f"< {message}" for message in heard]
+        expected = step.get("replies", [])
+        so_far = "\n".join(record)
+        assert len(heard) == len(expected), f"{len(expected)} messages were expected\n{so_far}"
+        for message, wanted in zip(heard, expected, strict=True):
+            _compare(message, wanted, w, so_far)
+
+
+async def _register(dialog: Dialog, chat: Chat, w: Words) -> None:
+    await chat.start("")
+    await chat.press(OWN_NAMES[w.language])
+    await chat.say("Ana")
+    if not chat.capabilities.proves_phone:
+        await chat.press(w.text("Skip"))
+    if len(dialog.cafes) > 1:
+        await chat.press(dialog.cafes[0].upper())
+    await chat.press(w.text("No"))
+    assert any(message.card for message in await chat.heard())
+
+
+async def _do(chat: Chat, action: str, given: str) -> None:
+    match action:
+        case "share":
+            await chat.share(given, own=True)
+        case "share_other":
+            await chat.share(given, own=False)
+        case "leave" | "come_back":
+            await getattr(chat, action)()
+        case _:
+            await getattr(chat, action)(given)
+
+
+def translated(text: Any, w: Words) -> str:
+    """What a script says, in the language that is played."""
+    if isinstance(text, Mapping):
+        return str(text[w.language])
+    if text == "@language":
+        return OWN_NAMES[w.language]
+    return w.text(text) if text else ""
+
+
+def _compare(message: Heard, wanted: Any, w: Words, so_far: str) -> None:
+    if wanted == "@card":
+        assert message.card, f"not the card: {message}\n{so_far}"
+        return
+    table = wanted if isinstance(wanted, Mapping) and "text" in wanted else {"text": wanted}
+    assert not message.card, f"the card instead of {wanted}\n{so_far}"
+    for text in table["text"] if isinstance(table["text"], list) else [table["text"]]:
+        pattern = _pattern(translated(text, w), table, w)
+        assert re.search(pattern, message.text, re.DOTALL), f"not {pattern!r}: {message}\n{so_far}"
+    for what, shown in (("options", _options(message)), ("links", message.links)):
+        if what in table:
+            labels = tuple(translated(label, w) for label in table[what])
+            assert shown == labels, f"{what}: not {labels}: {message}\n{so_far}"
+
+
+def _options(message: Heard) -> tuple[str, ...]:
+    """The labels that are offered; where they are too many for the channel, the numbered list."""
+    return message.options or tuple(re.findall(r"^\d+\. (.+)$", message.text, re.MULTILINE))
+
+
+def _pattern(text: str, values: Mapping[str, Any], w: Words) -> str:
+    """A regular expression of a text: placeholders are what is given for them, or anything."""
+
+    def value_of(match: re.Match[str]) -> str:
+        value = values.get(match[1])
+        if value is None:
+            return ".+"
+        return re.escape(w.points(value, "points") if isinstance(value, int) else str(value))
+
+    return re.sub(r"\\\{(\w+)\\\}", value_of, re.escape(text))
