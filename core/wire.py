@@ -22,7 +22,7 @@ LARGEST_ANSWER = 8 * 1024 * 1024
 """Bytes, after decompression: more than any provider of ours has to say."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Response:
     """An answer, read whole. Header names are lower case."""
 
