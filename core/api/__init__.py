@@ -204,7 +204,7 @@ def _paid(order: schemas.Order, now: datetime) -> PaidOrder:
         ),
         paid_at=order.paid_at,
         visit=order.visit,
-        redemptions=tuple(order.redemptions),
+        redemptions=order.redemptions,
     )
 
 

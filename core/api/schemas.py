@@ -143,8 +143,8 @@ class Order(Sent):
         Id | None,
         Field(description="From identify. Without it, the visit that the till had at `paid_at`."),
     ] = None
-    redemptions: Annotated[list[Id], Field(max_length=100)] = []
-    items: Annotated[list[Item], Field(max_length=500)] = []
+    redemptions: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
+    items: Annotated[tuple[Item, ...], Field(max_length=500)] = ()
     paid_at: Annotated[
         Time | None, Field(description="When it was paid; without it, when it arrived.")
     ] = None
