@@ -521,8 +521,9 @@ class Gateway(Protocol):
     async def messages_after(self, address: str, after: int) -> Sequence[StoredMessage]:
         """The contact's messages with a larger id, oldest first, at most 200 (stores only)."""
 
-    async def wait(self, address: str, timeout: float) -> bool:
-        """Until something new is stored for the contact, on whichever node; False: timed out."""
+    async def wait(self, address: str, timeout: float, after: int = 0) -> bool:
+        """Until something is stored for the contact, on whichever node, that `messages_after` this
+        id gives: at once where it is there already. False: timed out after `timeout` seconds."""
 
     def hold(self, what: str) -> AbstractAsyncContextManager[Callable[[], bool]]:
         """Waits until this node alone holds `what`; the value given tells whether it still does."""
@@ -535,10 +536,10 @@ class Gateway(Protocol):
     async def cafes(self) -> Sequence[CafeInfo]: ...
 
     def sign(self, purpose: str, value: str) -> str:
-        """A URL-safe signed text."""
+        """A URL-safe signed text, the same each time and on every node."""
 
-    def unsign(self, purpose: str, text: str, max_age: timedelta | None = None) -> str | None:
-        """The value, or None where it is not ours, or too old."""
+    def unsign(self, purpose: str, text: str) -> str | None:
+        """The value, or None where this plugin didn't sign it for this purpose."""
 
     def qr_png(self, text: str) -> Awaitable[bytes]:
         """A QR code of `text` as PNG, drawn off the event loop."""

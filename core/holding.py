@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -28,22 +29,21 @@ class Hold:
     def __init__(self, name: str, fence: int) -> None:
         self.name = name
         self.fence = fence
-        self._good_until = 0.0
-        self.keep(since=asyncio.get_running_loop().time())
+        self._good_until = math.inf
 
     def keep(self, since: float) -> None:
         self._good_until = since + holds.TTL.total_seconds() - MARGIN
 
     def lose(self) -> None:
-        self._good_until = 0.0
+        self._good_until = -math.inf
 
     def __call__(self) -> bool:
         return asyncio.get_running_loop().time() < self._good_until
 
 
 class Holder:
-    """What this node holds. SQLite belongs to one process, so one that starts takes over at once
-    what a killed one still held; its own holds exclude each other as on PostgreSQL."""
+    """What this node holds. SQLite belongs to one process: one that starts takes over at once what
+    a killed one still held, and nothing has to be renewed."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -55,11 +55,15 @@ class Holder:
     async def hold(self, name: str) -> AsyncIterator[Hold]:
         """Waits until this node alone holds `name`, and lets go of it at the end."""
         hold = await self._take(name)
-        renewing = asyncio.create_task(self._renew(hold))
+        renewing = None
+        if not self._database.is_sqlite:
+            hold.keep(since=asyncio.get_running_loop().time())
+            renewing = asyncio.create_task(self._renew(hold))
         try:
             yield hold
         finally:
-            renewing.cancel()
+            if renewing is not None:
+                renewing.cancel()
             self._mine.discard(name)
             with suppress(SQLAlchemyError):
                 await self._database.write(holds.release, name, hold.fence, self._clock())

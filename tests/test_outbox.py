@@ -419,8 +419,8 @@ async def test_storing_is_sending_where_a_channel_stores(database_url, clock):
     chat = Chat(Capabilities(options=8, text_length=9, caption_length=9, stores=True))
     async with running(database_url, chat, clock) as node:
         first = await node.put("one")
-        row = await node.until_status(first, "sent")
-        async with node.bell.subscribe([f"contact:{row.contact_id}"]) as rings:
+        await node.until_status(first, "sent")
+        async with node.bell.subscribe(["stored:chat:ana"]) as rings:
             second = await node.put("two", replaces=first, lane=RENEWAL)
             assert await rings.wait(5)
         await node.until_status(second, "sent")

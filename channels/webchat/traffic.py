@@ -113,7 +113,7 @@ class Traffic:
             for message in stored:
                 after = message.id
                 yield wire.event("message", after, wire.as_json(message, public_url))
-            if not stored and not await self._gateway.wait(address, HEARTBEAT):
+            if not stored and not await self._gateway.wait(address, HEARTBEAT, after):
                 yield b": still here\n\n"
 
     async def _everything(self, address: str) -> list[malva.StoredMessage]:

@@ -50,7 +50,7 @@ _NEXT_POSITION = Prepared(
     sa.update(contacts)
     .where(contacts.c.id == sa.bindparam("contact"))
     .values(stored=contacts.c.stored + sa.literal_column("1"))
-    .returning(contacts.c.stored)
+    .returning(contacts.c.stored, contacts.c.channel, contacts.c.address)
 )
 _STORE = Prepared(
     sa.update(messages)
@@ -107,6 +107,18 @@ def put(
     assert row is not None
     tx.ring(wake_up(channel))
     return int(row[0])
+
+
+def ride_along(tx: Tx, row_id: int, now: datetime) -> Outbound | None:
+    """The reply queued in this transaction that is to leave in the provider's response: it is sent
+    with that. None where the row is no reply, and leaves by the outbox."""
+    body = tx.scalar(
+        sa.update(messages)
+        .where(_m.id == row_id, _m.kind == "reply", _m.status == "queued")
+        .values(status="sent", sent_at=now, attempts=1)
+        .returning(_m.body)
+    )
+    return None if body is None else from_json(body)
 
 
 def cancel_open(tx: Tx, contact_id: int) -> None:
@@ -177,22 +189,28 @@ def after(tx: Tx, channel: str, address: str, position: int) -> Sequence[StoredM
     ]
 
 
-def last_position(tx: Tx, channel: str, address: str) -> tuple[int, int] | None:
-    """Row id and last position of the contact at this address; None where there is none yet."""
-    row = tx.execute(
-        sa.select(contacts.c.id, contacts.c.stored).where(
+def last_position(tx: Tx, channel: str, address: str) -> int:
+    """Position of the newest stored message of the contact at this address; 0: there is none."""
+    stored = tx.scalar(
+        sa.select(contacts.c.stored).where(
             contacts.c.channel == channel, contacts.c.address == address
         )
-    ).first()
-    return None if row is None else (row.id, row.stored)
+    )
+    return stored or 0
+
+
+def stored_topic(channel: str, address: str) -> str:
+    """The topic that rings when something new is stored for the contact at this address."""
+    return f"stored:{channel}:{address}"
 
 
 def _next_position(tx: Tx, contact_id: int) -> int:
     """The contact's row is locked until the commit, so positions become visible in order."""
     row = tx.run(_NEXT_POSITION, contact=contact_id)
     assert row is not None
-    tx.ring(f"contact:{contact_id}")
-    return int(row[0])
+    position, channel, address = row
+    tx.ring(stored_topic(channel, address))
+    return int(position)
 
 
 # -- as JSON ---------------------------------------------------------------------------------------

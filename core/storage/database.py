@@ -12,15 +12,18 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.contract import DomainEvent
 from core.storage.tx import Tx
@@ -33,6 +36,14 @@ GROUP = 128
 """At most so many writes share a commit: enough to pay for an fsync, few enough to be quick."""
 POSTGRES_WRITERS = 4
 READERS = 4
+_UNAVAILABLE = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeout,
+    sqlite3.OperationalError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
 RETRIES = 5
 """A PostgreSQL transaction that lost a deadlock or a serialization race is run again."""
 
@@ -170,6 +181,12 @@ class _Job:
             self.future.set_result(self.result)
 
 
+def unavailable(error: BaseException) -> bool:
+    """Whether the database is at fault (gone, full, locked), not what was to be written: the same
+    may well pass later."""
+    return isinstance(error, _UNAVAILABLE)
+
+
 def _lost_a_race(error: Exception) -> bool:
     """PostgreSQL's 40001 (serialization) and 40P01 (deadlock): the same again may well pass."""
     cause = error.orig if isinstance(error, DBAPIError) else error
@@ -233,4 +250,4 @@ def _begin_immediate(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-__all__ = ["Database", "Listener", "OperationalError"]
+__all__ = ["Database", "Listener", "OperationalError", "unavailable"]
