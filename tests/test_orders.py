@@ -22,7 +22,7 @@ from core.services.errors import (
 from core.storage import tables
 from core.storage.database import Database
 from core.storage.tx import Tx
-from tests.support.shop import NOW, Shop, item
+from tests.support.shop import MINUTE, NOW, Shop, item
 
 HOUR = 60
 
@@ -142,6 +142,18 @@ def test_without_a_name_it_is_the_visit_that_its_till_had_when_it_was_paid(shop)
     shop.order("after", minute=25)
     found = [shop.owner(order) for order in ("late", "now", "other till", "after")]
     assert found == [ana, bob, None, None]
+
+
+def test_a_visit_ends_where_the_next_at_its_till_begins(shop):
+    first, other_till = shop.visit(shop.guest()), shop.visit(shop.guest(), till=shop.door)
+    second = shop.visit(shop.guest(), 5)
+    c = tables.visits.c
+    ends = dict(shop.tx.execute(sa.select(c.id, c.ends_at)).tuples().all())
+    assert ends == {
+        first.id: NOW + 5 * MINUTE,
+        other_till.id: NOW + 15 * MINUTE,
+        second.id: NOW + 20 * MINUTE,
+    }
 
 
 def test_only_the_first_such_order_is_the_visits(shop):
