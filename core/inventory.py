@@ -22,7 +22,7 @@ from core.settings import PluginConfig, PluginsFile, SettingsError
 
 MASK = "********"
 
-_SECRET_KEY = re.compile(r"token|secret|password|passwd|api_?key|api_value|auth|_sid$|credential")
+_SECRET_KEY = re.compile(r"token|secret|password|passwd|key|api_value|_sid$|credential")
 """Keys that are masked where no model says which are secret: better one too many."""
 
 
@@ -38,7 +38,8 @@ def describe(file: PluginsFile) -> tuple[list[str], int]:
             problems = error.problems
             faulty += 1
         state = "not enabled" if not config.enabled else "can't be used" if problems else "enabled"
-        contract = _contract_of(config.module)
+        loaded = [one.module for one in alone.loaded]
+        contract = loaded[0].CONTRACT if loaded else _contract_of(config.module)
         lines += ["", f"{config.table}  {config.module}  contract {contract}  {state}"]
         lines += [f"  {line}" for line in _settings(config, alone)]
         lines += [f"  {problem}" for problem in problems]

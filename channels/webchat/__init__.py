@@ -19,7 +19,7 @@ from channels.webchat.pages import Pages
 from channels.webchat.traffic import Traffic
 from channels.webchat.visitors import Visitors
 
-CONTRACT = malva.CONTRACT
+CONTRACT = 1
 
 Origin = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+(:\d+)?$")]
 
@@ -86,4 +86,4 @@ class WebChat:
         raise malva.SendError("web chat stores its messages, nothing is sent")
 
     async def check(self) -> Sequence[malva.Finding]:
-        return [malva.Finding("MALVA-I301", "ok", "web chat needs no credentials")]
+        return [malva.Finding("MALVA-I211", "ok", "web chat needs no credentials")]

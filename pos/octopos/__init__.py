@@ -22,7 +22,7 @@ from malva import FetchError, Finding, OrderPaid, OrderRefunded, Polled, Refused
 from pos.octopos.api import Api
 from pos.octopos.rows import lines, money, one, order_number, refund_id, rows
 
-CONTRACT = malva.CONTRACT
+CONTRACT = 1
 
 log = logging.getLogger(__name__)
 
