@@ -148,7 +148,7 @@ def test_a_visit_ends_where_the_next_at_its_till_begins(shop):
     first, other_till = shop.visit(shop.guest()), shop.visit(shop.guest(), till=shop.door)
     second = shop.visit(shop.guest(), 5)
     c = tables.visits.c
-    ends = dict(shop.tx.execute(sa.select(c.id, c.ends_at)).tuples().all())
+    ends = {row.id: row.ends_at for row in shop.tx.execute(sa.select(c.id, c.ends_at))}
     assert ends == {
         first.id: NOW + 5 * MINUTE,
         other_till.id: NOW + 15 * MINUTE,
