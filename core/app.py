@@ -1,0 +1,290 @@
+"""The composition root: everything is put together here and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from core import api, logs
+from core.bell import Bell
+from core.contract import Channel, DomainEvent, Pos
+from core.gateway import Background, Gateways
+from core.health import health_routes
+from core.holding import Holder
+from core.inbox import Inbox
+from core.keys import Keys
+from core.metrics import Measured, Metrics, metrics_route
+from core.outbox import Outbox
+from core.plugins import Loader
+from core.scheduler import Scheduler
+from core.services.desk import Business, Demo, Desk
+from core.settings import Settings, SettingsError, load_plugins_toml
+from core.storage.database import Database
+from core.storage.migrate import migrate
+from core.talk import House
+from core.wire import Wire
+
+log = logging.getLogger(__name__)
+
+GRACE = 3
+"""Seconds that open requests have when the server stops: event streams never end by themselves."""
+RESTART_AFTER = 5.0
+"""Seconds before a channel's own work that broke off is begun again."""
+
+Clock = Callable[[], datetime]
+MakeDemo = Callable[[Database, Keys], Demo]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def serve(
+    settings: Settings,
+    plugins: Path,
+    host: str,
+    port: int,
+    *,
+    demo: MakeDemo | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serves until SIGTERM or SIGINT. `demo` fills the demo's database; `ready` is told the
+    address. SettingsError, NewerDatabase or OSError where it can't start."""
+    redact = logs.set_up(settings.log, settings.secrets())
+    loader = Loader(load_plugins_toml(plugins, settings.environ))
+    loader.load()
+    redact.learn(loader.secrets())
+    with (
+        _listening(host, port) as listening,
+        asyncio.Runner(loop_factory=_loop_factory()) as runner,
+    ):
+        runner.run(_serve(settings, loader, listening, demo, ready))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    import uvloop  # here: a command that doesn't serve has no need of it
+
+    return uvloop.new_event_loop
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """The port is taken first: nothing is touched where somebody else has it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise SettingsError(
+            f"can't listen on {host}:{port}: {error.strerror}; another --port, or stop what has it"
+        ) from None
+    with listening:
+        yield listening
+
+
+async def _serve(
+    settings: Settings,
+    loader: Loader,
+    listening: socket.socket,
+    demo: MakeDemo | None,
+    ready: Callable[[str], None] | None,
+) -> None:
+    async with running(settings, loader, demo=demo) as application:
+        server = _Server(_config(application, settings))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.stop)
+        _settle_memory()
+        address = "http://{}:{}".format(*listening.getsockname()[:2])
+        log.info("serving on %s", address)
+        if ready is not None:
+            ready(address)
+        await server.serve(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that leaves signals to us: it would end the process by the signal, not with 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+
+def _config(application: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """No access log: the proxy has one, the metrics count, and refusals are logged where they are
+    made. Forwarded headers count from the trusted proxies alone."""
+    return uvicorn.Config(
+        application,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+
+
+def _settle_memory() -> None:
+    """What is loaded now stays: the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    settings: Settings, loader: Loader, *, demo: MakeDemo | None = None, clock: Clock = utc_now
+) -> AsyncIterator[ASGIApp]:
+    """Everything at work, from the migrated database to the senders, and the application that
+    answers. At the end what was begun is finished, in the opposite order."""
+    keys = Keys(settings.secret_key)
+    async with contextlib.AsyncExitStack() as stack:
+        database = Database(settings.database_url)
+        stack.callback(database.close)
+        migrate(database)
+        house = Malva(settings, loader, database, keys, clock)
+        application = house.build(demo(database, keys) if demo else None)
+        await house.start(stack)
+        yield application
+
+
+class Malva:
+    """One running Malva: its parts, and how they know each other."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        loader: Loader,
+        database: Database,
+        keys: Keys,
+        clock: Clock,
+    ) -> None:
+        told = loader.file.business
+        self._settings, self._loader = settings, loader
+        self._database, self._keys, self._clock = database, keys, clock
+        self._business = Business(told.name, told.contact, told.privacy_url)
+        self._bell, self._wire = Bell(database), Wire()
+        self._holder, self._background = Holder(database, clock), Background()
+        self._metrics = Metrics()
+        self._channels: dict[str, Channel] = {}
+        self._tills: dict[str, Pos] = {}
+        self._troubled: dict[str, str] = {}
+
+    def build(self, demo: Demo | None) -> ASGIApp:
+        """Makes the plugins' instances and the application with all its routes."""
+        inbox = Inbox(
+            self._database,
+            self._channels,
+            self._tills,
+            house=House(
+                self._business.name,
+                self._settings.public_url,
+                self._keys,
+                self._business.privacy_url,
+            ),
+            background=self._background,
+            clock=self._clock,
+        )
+        desk = Desk(self._database, self._keys, self._business, self._channels, demo)
+        gateways = self._gateways(inbox)
+        self._plugins = self._loader.start(lambda config: gateways.of(config.name), desk)
+        self._channels.update(self._plugins.channels)
+        self._tills.update(self._plugins.pos)
+        routes = [
+            *api.routes(self._database, self._clock),
+            *inbox.routes(),
+            *health_routes(self._database, lambda: self._troubled),
+            metrics_route(self._metrics, self._database, self._settings.metrics_token),
+            *self._plugins.pages,
+        ]
+        return Measured(Starlette(routes=routes), self._metrics, routes)
+
+    def _gateways(self, inbox: Inbox) -> Gateways:
+        return Gateways(
+            database=self._database,
+            bell=self._bell,
+            holder=self._holder,
+            keys=self._keys,
+            http=self._wire,
+            background=self._background,
+            receive=inbox.receive,
+            business=self._business.name,
+            public_url=self._settings.public_url,
+            clock=self._clock,
+        )
+
+    async def start(self, stack: contextlib.AsyncExitStack) -> None:
+        """Sets everything to work; `stack` is told how each part is brought to an end."""
+        stack.push_async_callback(self._wire.close)
+        self._bell.start()
+        stack.push_async_callback(self._bell.stop)
+        self._listen(asyncio.get_running_loop())
+        outbox = Outbox(
+            self._database,
+            self._channels,
+            bell=self._bell,
+            holder=self._holder,
+            keys=self._keys,
+            public_url=self._settings.public_url,
+            clock=self._clock,
+        )
+        outbox.start()
+        stack.push_async_callback(outbox.stop)
+        scheduler = Scheduler(
+            self._database, self._tills, bell=self._bell, holder=self._holder, clock=self._clock
+        )
+        scheduler.start()
+        stack.push_async_callback(scheduler.stop)
+        stack.push_async_callback(self._background.finish, GRACE)
+        runs = [asyncio.create_task(self._keep(*one)) for one in self._channels.items()]
+        stack.push_async_callback(_cancel, runs)
+
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Events reach the plugins and the metrics on the event loop, after their commit."""
+
+        def tell(events: Sequence[DomainEvent]) -> None:
+            for event in events:
+                self._metrics.tell(event)
+                self._plugins.tell(event)
+
+        def committed(rings: Sequence[str], events: Sequence[DomainEvent]) -> None:
+            if events:
+                with contextlib.suppress(RuntimeError):  # the loop has just closed
+                    loop.call_soon_threadsafe(tell, events)
+
+        self._database.on_commit(committed)
+
+    async def _keep(self, name: str, channel: Channel) -> None:
+        """A channel's own work; where it breaks off, it is told and begun again."""
+        while True:
+            try:
+                await channel.run()
+            except Exception as error:
+                log.exception("channel %s broke off; it begins again", name)
+                self._troubled[name] = type(error).__name__
+                await asyncio.sleep(RESTART_AFTER)
+                self._troubled.pop(name, None)
+            else:
+                return
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

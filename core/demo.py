@@ -1,0 +1,115 @@
+"""`malva demo`: a sample chain in a database of its own, and a page that shows the whole loop."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import click
+import sqlalchemy as sa
+
+from core import sample
+from core.app import serve, utc_now
+from core.domain.money import to_major
+from core.keys import Keys
+from core.services import staff, tills
+from core.services.desk import Demo, DemoCafe, DemoProduct
+from core.settings import Settings
+from core.storage.database import Database
+from core.storage.tables import cafes, kept
+from core.storage.tx import Tx
+
+FOLDER = Path(".demo")
+LOGIN = "owner"
+
+PLUGINS = """\
+# The demo's own plugins; a bot's token put here works, too (see plugins.toml and docs/channels/).
+[business]
+name = "Malva demo"
+contact = "hello@malva.example"
+
+[channels.webchat]
+module = "channels.webchat"
+
+[pages.portal]
+module = "portal"
+"""
+
+
+def run(port: int, reset: bool) -> None:
+    """Serves the demo on 127.0.0.1; `reset` throws its data away first."""
+    if reset:
+        shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(exist_ok=True)
+    plugins = FOLDER / "plugins.toml"
+    if not plugins.exists():
+        plugins.write_text(PLUGINS, encoding="utf-8")
+    address = f"http://127.0.0.1:{port}"
+    settings = Settings(
+        database_url=f"sqlite:///{FOLDER / 'malva.db'}",
+        public_url=address,
+        secret_key=_secret_key(),
+        plugins=plugins,
+    )
+    password = _kept_secret("owner-password", lambda: secrets.token_urlsafe(9))
+    set_up = partial(_set_up, address=address, password=password)
+    serve(settings, plugins, "127.0.0.1", port, demo=set_up, ready=partial(_tell, password))
+
+
+def _secret_key() -> str:
+    return _kept_secret("secret-key", Keys.generate)
+
+
+def _kept_secret(name: str, make: Callable[[], str]) -> str:
+    """Made at the first start, kept for the next."""
+    path = FOLDER / name
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(make())
+    return path.read_text().strip()
+
+
+def _set_up(database: Database, keys: Keys, *, address: str, password: str) -> Demo:
+    now = utc_now()
+    if not database.read_now(_is_filled):
+        database.write_now(sample.build, keys, now)
+        hashed = staff.hash_password(password)
+        database.write_now(staff.add, LOGIN, "Owner", "owner", None, hashed, now)
+        for slug in sample.CAFES:
+            database.write_now(_add_till, slug)
+    return Demo(address, [database.read_now(_cafe, slug) for slug in sample.CAFES])
+
+
+def _is_filled(tx: Tx) -> bool:
+    return tx.execute(sa.select(kept.c.key).where(kept.c.owner == "demo")).first() is not None
+
+
+def _add_till(tx: Tx, slug: str) -> None:
+    """The demo's page is the cashier, so the demo alone keeps its tills' tokens."""
+    token = tills.add(tx, slug, "Bar", None, utc_now())
+    tx.execute(sa.insert(kept).values(owner="demo", key=f"till:{slug}", value=token))
+
+
+def _cafe(tx: Tx, slug: str) -> DemoCafe:
+    cafe = tx.execute(sa.select(cafes.c.name, cafes.c.currency).where(cafes.c.slug == slug)).one()
+    token = tx.scalar(
+        sa.select(kept.c.value).where(kept.c.owner == "demo", kept.c.key == f"till:{slug}")
+    )
+    products = [
+        DemoProduct(row[0], sample.names_of(row), to_major(row[4], cafe.currency))
+        for row in sample.MENU
+    ]
+    return DemoCafe(slug, cafe.name, cafe.currency, token, products)
+
+
+def _tell(password: str, address: str) -> None:
+    click.echo(
+        f"\n  Malva demo        {address}/\n"
+        f"  the guest's chat  {address}/chat\n"
+        f"  join a cafe       {address}/join\n"
+        f"  owner's login     {LOGIN} / {password}\n\n"
+        "  Ctrl+C stops it; make demo RESET=1 starts afresh.\n"
+    )
