@@ -100,7 +100,7 @@ async def _serve(
     ready: Callable[[str], None] | None,
 ) -> None:
     async with running(settings, loader, demo=demo) as application:
-        server = _Server(_config(application, settings))
+        server = Server(config(application, settings))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
@@ -112,7 +112,7 @@ async def _serve(
         await server.serve(sockets=[listening])
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """uvicorn that leaves signals to us: it would end the process by the signal, not with 0."""
 
     @contextlib.contextmanager
@@ -123,7 +123,7 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _config(application: ASGIApp, settings: Settings) -> uvicorn.Config:
+def config(application: ASGIApp, settings: Settings) -> uvicorn.Config:
     """No access log: the proxy has one, the metrics count, and refusals are logged where they are
     made. Forwarded headers count from the trusted proxies alone."""
     return uvicorn.Config(
