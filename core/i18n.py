@@ -102,7 +102,7 @@ class Words:
         """`22 November 2025` · `22. 11. 2025.` · `22 ноября 2025`; a moment's day is `zone`'s."""
         if isinstance(day, datetime):
             day = day.astimezone(_zone(zone)).date()
-        return format_date(day, _DATES[self.language], locale=self.locale)
+        return _date(self.language, day)
 
     def day(self, month: int, day: int) -> str:
         """A day of any year: `24 December` · `24. 12.` · `24 декабря`."""
@@ -182,6 +182,11 @@ def _locale(language: str) -> Locale:
 @cache
 def _zone(zone: str | tzinfo) -> tzinfo:
     return ZoneInfo(zone) if isinstance(zone, str) else zone
+
+
+@lru_cache(maxsize=4096)
+def _date(language: str, day: date) -> str:
+    return format_date(day, _DATES[language], locale=_locale(language))
 
 
 @lru_cache(maxsize=16384)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -138,6 +137,8 @@ class _Turn:
         self.house, self.sender = house, sender
         self.contact = contacts.hear(tx, channel, sender, now)
         self.queued: list[int] = []
+        self._guest: GuestView | None = None
+        self._cafes: Sequence[CafeView] | None = None
 
     def take(self, content: Content) -> list[int]:
         state = State.from_json(self.contact.state)
@@ -147,10 +148,7 @@ class _Turn:
         events: list[Event] = [content]
         for _ in range(MOST_STEPS):
             step = engine.step(state, events.pop(0), view, self.now)
-            for intention in step.intentions:
-                outcome = _CARRY_OUT[type(intention)](self, intention)
-                if outcome is not None:
-                    events.append(outcome)
+            events += self.carry_out(step.intentions)
             for reply in step.replies:
                 self.say(reply)
             state = step.state
@@ -159,6 +157,16 @@ class _Turn:
             view = self.view()
         contacts.save(self.tx, self.contact, state.to_json(), self.now)
         return self.queued
+
+    def carry_out(self, intentions: Sequence[Intention]) -> list[Event]:
+        outcomes: list[Event] = []
+        for intention in intentions:
+            outcome = _CARRY_OUT[type(intention)](self, intention)
+            if not isinstance(intention, ShowCard | LoadPoints):
+                self._guest = None  # it may have changed
+            if outcome is not None:
+                outcomes.append(outcome)
+        return outcomes
 
     @property
     def guest_id(self) -> int:
@@ -171,7 +179,7 @@ class _Turn:
             business=house.business,
             privacy_url=house.privacy_url or f"{house.public_url}/privacy",
             capabilities=self.capabilities,
-            cafes=cache(self.cafes),
+            cafes=self.cafes,
             name=contact.name,
             language=best_language(contact.language),
             phone=contact.phone,
@@ -180,9 +188,16 @@ class _Turn:
         )
 
     def cafes(self) -> Sequence[CafeView]:
-        return [CafeView(cafe.slug, cafe.name) for cafe in cafes.everyone(self.tx)]
+        if self._cafes is None:
+            self._cafes = [CafeView(cafe.slug, cafe.name) for cafe in cafes.everyone(self.tx)]
+        return self._cafes
 
     def guest(self) -> GuestView:
+        if self._guest is None:
+            self._guest = self.read_guest()
+        return self._guest
+
+    def read_guest(self) -> GuestView:
         known = guests.profile(self.tx, self.guest_id)
         return GuestView(
             name=known.name,

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from core.domain.earning import Because
 from core.storage.tables import accounts, guests, ledger_entries
 from core.storage.tx import Prepared, Tx
-from core.storage.types import to_micros
+from core.storage.types import from_micros, to_micros
 
 Kind = Literal["order", "refund", "opening", "merge"]
 
@@ -163,16 +163,26 @@ def balance(tx: Tx, guest_id: int, programme_id: int) -> int:
     return row[0] if row else 0
 
 
+_LAST = Prepared(
+    sa.select(*(ledger_entries.c[name] for name in ("kind", "points", "balance", "because", "at")))
+    .where(
+        ledger_entries.c.guest_id == sa.bindparam("guest"),
+        ledger_entries.c.programme_id == sa.bindparam("programme"),
+    )
+    .order_by(ledger_entries.c.id.desc())
+    .limit(sa.bindparam("most"))
+    .offset(sa.literal_column("0"))  # SQLite's dialect would add a parameter of its own
+)
+
+
 def last_entries(tx: Tx, guest_id: int, programme_id: int, most: int = 5) -> list[Entry]:
     """The latest movements, newest first."""
-    e = ledger_entries.c
-    rows = tx.execute(
-        sa.select(e.kind, e.points, e.balance, e.because, e.at)
-        .where(e.guest_id == guest_id, e.programme_id == programme_id)
-        .order_by(e.id.desc())
-        .limit(most)
-    )
-    return [Entry(row.kind, row.points, row.balance, row.because, row.at) for row in rows]
+    return [
+        Entry(kind, points, after, orjson.loads(because), from_micros(at))
+        for kind, points, after, because, at in tx.run_all(
+            _LAST, guest=guest_id, programme=programme_id, most=most
+        )
+    ]
 
 
 def prove(tx: Tx) -> list[Discrepancy]:
