@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from hmac import compare_digest
 from typing import Any, Literal
@@ -17,7 +18,7 @@ import orjson
 from aiogram import Bot, exceptions, methods, types
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import SecretStr, ValidationError, field_validator
 
 import malva
 from channels.telegram.errors import FAILURES, send_error
@@ -39,10 +40,24 @@ COMMANDS = {
 
 
 class Settings(malva.Settings):
-    token: SecretStr = Field(pattern=r"^\d+:[\w-]{20,}$")
+    token: SecretStr
     mode: Literal["polling", "webhook"] = "polling"
-    webhook_secret: SecretStr | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,256}$")
+    webhook_secret: SecretStr | None = None
     api_base: str = "https://api.telegram.org"
+
+    @field_validator("token")
+    @classmethod
+    def _as_botfather_writes_it(cls, token: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"\d+:[\w-]{20,}", token.get_secret_value()):
+            raise ValueError("is no bot token: @BotFather writes it as 123456:ABC-DEF…")
+        return token
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _as_telegram_takes_it(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret and not re.fullmatch(r"[\w-]{1,256}", secret.get_secret_value(), re.ASCII):
+            raise ValueError("may hold A-Z, a-z, 0-9, _ and - only, 256 of them at most")
+        return secret
 
 
 class _RawUpdates(methods.TelegramMethod[list[dict[str, Any]]]):
