@@ -51,7 +51,9 @@ def add(tx: Tx, pos: str, cafe: str, ref: str, arrived_at: datetime) -> None:
             set_={
                 "arrived_at": sa.case((waiting, _t.arrived_at), else_=insert.excluded.arrived_at),
                 "attempts": sa.case((waiting, _t.attempts), else_=0),
-                "due_at": sa.case((_t.due_at < arrived_at, _t.due_at), else_=arrived_at),
+                "due_at": sa.case(
+                    (_t.due_at < insert.excluded.due_at, _t.due_at), else_=insert.excluded.due_at
+                ),
                 "claimed_until": None,
             },
         )
