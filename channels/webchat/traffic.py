@@ -104,17 +104,27 @@ class Traffic:
     async def _stream(self, address: str, after: int | None) -> AsyncIterator[bytes]:
         public_url = self._gateway.public_url
         if after is None:
-            earlier = await self._everything(address)
-            after = earlier[-1].id if earlier else 0
-            shown = wire.folded(earlier, HISTORY)
-            yield wire.event("history", after, [wire.as_json(m, public_url) for m in shown])
+            after, history = await self._history(address)
+            yield history
         while True:
+            woken = await self._gateway.wait(address, HEARTBEAT, after)
             stored = await self._gateway.messages_after(address, after)
             for message in stored:
                 after = message.id
                 yield wire.event("message", after, wire.as_json(message, public_url))
-            if not stored and not await self._gateway.wait(address, HEARTBEAT, after):
+            if woken and not stored:  # the guest erased everything: their messages begin anew
+                after, history = await self._history(address)
+                yield history
+            elif not woken:
                 yield b": still here\n\n"
+
+    async def _history(self, address: str) -> tuple[int, bytes]:
+        """The last message's id, and the event that shows the conversation as it stands."""
+        earlier = await self._everything(address)
+        last = earlier[-1].id if earlier else 0
+        shown = wire.folded(earlier, HISTORY)
+        documents = [wire.as_json(message, self._gateway.public_url) for message in shown]
+        return last, wire.event("history", last, documents)
 
     async def _everything(self, address: str) -> list[malva.StoredMessage]:
         found: list[malva.StoredMessage] = []

@@ -20,6 +20,7 @@ const template = find("#message");
 let words = WORDS[document.documentElement.lang.slice(0, 2)] ?? WORDS.en;
 let source = null;
 let overdue = 0;
+let begun = false;
 const shown = new Map(); // a message's id → its element; one that was replaced keeps its place
 const pending = []; // what was written and has not come back yet: {text, element}
 
@@ -49,6 +50,8 @@ function beginAnew(messages) {
   for (const element of log.querySelectorAll(".message.mine:not(.pending)")) answered(element);
   settle();
   toEnd("instant");
+  if (messages.length === 0 && !begun) write({ kind: "start", payload: "" });
+  begun = true;
 }
 
 function arrive(message) {
@@ -315,9 +318,20 @@ function begin() {
     return;
   }
   const { payload, known } = document.body.dataset;
+  begun = !known || (payload !== "" && isNews(payload));
   if (known) listen();
-  if (payload || !known) write({ kind: "start", payload });
-  if (payload) history.replaceState(null, "", location.pathname);
+  if (begun) write({ kind: "start", payload });
+}
+
+/** A cafe's link is followed once: a page with the chat in a frame has it on every visit. */
+function isNews(payload) {
+  try {
+    const before = localStorage.getItem("malva-start");
+    localStorage.setItem("malva-start", payload);
+    return payload !== before;
+  } catch {
+    return true; // this browser keeps nothing for a frame
+  }
 }
 
 begin();

@@ -1,0 +1,63 @@
+"""`/`: how to join, cafe by cafe, on each messenger that is connected."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+import malva
+from core.services import cafes
+from portal.frame import Frame
+
+MESSENGERS = {
+    "telegram": "Telegram",
+    "whatsapp": "WhatsApp",
+    "viber": "Viber",
+}
+"""Messengers whose names are written in a way of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to join. `messenger` is empty for the chat on our own page; `qr` a data URL."""
+
+    messenger: str
+    link: str
+    qr: str
+
+
+class JoinPage:
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    def routes(self) -> list[BaseRoute]:
+        return [Route("/", self.show)]
+
+    async def show(self, request: Request) -> Response:
+        known = await self._frame.desk.database.read(cafes.everyone)
+        places = [(cafe, await self._ways(cafe)) for cafe in known]
+        return self._frame.page(request, "join.html", places=places)
+
+    async def _ways(self, cafe: malva.CafeInfo) -> Sequence[Way]:
+        ways = []
+        for name, channel in self._frame.desk.channels.items():
+            link = channel.join_link(f"cafe_{cafe.slug}")
+            if link is not None:
+                qr = await data_url(self._frame.gateway, link)
+                ways.append(Way(self._messenger(name, link), link, qr))
+        return ways
+
+    def _messenger(self, name: str, link: str) -> str:
+        ours = link.startswith(f"{self._frame.gateway.public_url}/")
+        return "" if ours else MESSENGERS.get(name, name.replace("_", " ").title())
+
+
+async def data_url(gateway: malva.Gateway, text: str) -> str:
+    """A QR code of `text` as a picture that stands in the page itself."""
+    png = await gateway.qr_png(text)
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

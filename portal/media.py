@@ -1,0 +1,35 @@
+"""`/media/<signed>`: a QR picture that a messenger's provider, or the web chat, fetches."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from portal.frame import Frame
+
+PURPOSE = "media"
+MAX_AGE = timedelta(minutes=2)
+"""As long as a card's code may be shown, and some time to fetch it."""
+
+
+class Media:
+    def __init__(self, frame: Frame) -> None:
+        self._keys = frame.desk.keys
+        self._gateway = frame.gateway
+
+    def routes(self) -> list[BaseRoute]:
+        return [Route("/media/{signed}", self.show)]
+
+    async def show(self, request: Request) -> Response:
+        text = self._keys.unsign(PURPOSE, request.path_params["signed"], MAX_AGE)
+        if text is None:
+            return PlainTextResponse("this picture is gone", 404, {"Cache-Control": "no-store"})
+        headers = {
+            "Cache-Control": f"private, max-age={int(MAX_AGE.total_seconds())}",
+            "X-Content-Type-Options": "nosniff",
+            "X-Robots-Tag": "noindex",
+        }
+        return Response(await self._gateway.qr_png(text), headers=headers, media_type="image/png")
