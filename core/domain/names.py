@@ -22,18 +22,23 @@ def clean_name(text: str) -> str | None:
     """
     if len(text) > _FAR_TOO_LONG:
         return None
-    kept = "".join(_kept(character) for character in unicodedata.normalize("NFC", text))
-    name = " ".join(kept.split())
-    if len(name) > LONGEST:
-        return None
-    return name if any(unicodedata.category(c) not in _UNSEEN for c in name) else None
+    name = _plain(text)
+    return name if len(name) <= LONGEST and _can_be_seen(name) else None
 
 
 def shorten_name(text: str | None) -> str | None:
     """The same for a name that a messenger tells: one that is too long is cut, not refused."""
-    if not text:
-        return None
-    return clean_name(text) or clean_name(text[:LONGEST])
+    name = _plain((text or "")[:_FAR_TOO_LONG])[:LONGEST].rstrip()
+    return name if _can_be_seen(name) else None
+
+
+def _plain(text: str) -> str:
+    kept = "".join(_kept(character) for character in unicodedata.normalize("NFC", text))
+    return " ".join(kept.split())
+
+
+def _can_be_seen(name: str) -> bool:
+    return any(unicodedata.category(character) not in _UNSEEN for character in name)
 
 
 def _kept(character: str) -> str:
