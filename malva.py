@@ -55,6 +55,7 @@ from core.contract import (
     Unsupported,
 )
 from core.domain.payload import parse_json
+from core.domain.splitting import split_text
 from core.hookspecs import hookimpl
 from core.i18n import N_
 
@@ -111,6 +112,7 @@ __all__ = [
     "Unsupported",
     "hookimpl",
     "parse_json",
+    "split_text",
 ]
 
 if __name__ == "__main__":  # `python -m malva`

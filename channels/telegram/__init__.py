@@ -1,37 +1,35 @@
 """Telegram, by aiogram: https://core.telegram.org/bots/api
 
-Reads in the order of every adapter here: settings and limits, receive, render, send, errors.
-aiogram is an expensive import (some 2.5 s, 130 MB), so this module is imported only when enabled.
+Reads in the order of every adapter here: settings and limits, receive, render, send.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import hmac
 import logging
-import re
 from collections.abc import Awaitable, Callable, Sequence
-from hmac import compare_digest
-from typing import Any, Literal
+from typing import Any
 
-import orjson
-from aiogram import Bot, exceptions, methods, types
-from aiogram.client.session.aiohttp import AiohttpSession
-from aiogram.client.telegram import TelegramAPIServer
-from pydantic import SecretStr, ValidationError, field_validator
+from pydantic import ValidationError
 
 import malva
-from channels.telegram.errors import FAILURES, send_error
-from channels.telegram.render import method_for
+from channels.telegram.errors import FAILURES, not_modified, send_error
+from channels.telegram.lean import Bot, exceptions, methods, types
+from channels.telegram.render import CAPTION, TEXT, calls
+from channels.telegram.session import SECONDS, Session, loads
+from channels.telegram.settings import Settings
 from channels.telegram.updates import KINDS, intruded, understand
-from malva import Inbound, Outbound, Sent
+from malva import Finding, Inbound, Outbound, Sent
 
 CONTRACT = 1
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 25
-SEND_SECONDS = 10
+AGAIN = 2.0
+"""Seconds after which a getUpdates that failed is repeated."""
+LONGEST_PAUSE = 60.0
 COMMANDS = {
     "start": malva.N_("Open the menu"),
     "help": malva.N_("How this works"),
@@ -39,31 +37,10 @@ COMMANDS = {
 }
 
 
-class Settings(malva.Settings):
-    token: SecretStr
-    mode: Literal["polling", "webhook"] = "polling"
-    webhook_secret: SecretStr | None = None
-    api_base: str = "https://api.telegram.org"
-
-    @field_validator("token")
-    @classmethod
-    def _as_botfather_writes_it(cls, token: SecretStr) -> SecretStr:
-        if not re.fullmatch(r"\d+:[\w-]{20,}", token.get_secret_value()):
-            raise ValueError("is no bot token: @BotFather writes it as 123456:ABC-DEF…")
-        return token
-
-    @field_validator("webhook_secret")
-    @classmethod
-    def _as_telegram_takes_it(cls, secret: SecretStr | None) -> SecretStr | None:
-        if secret and not re.fullmatch(r"[\w-]{1,256}", secret.get_secret_value(), re.ASCII):
-            raise ValueError("may hold A-Z, a-z, 0-9, _ and - only, 256 of them at most")
-        return secret
-
-
-class _RawUpdates(methods.TelegramMethod[list[dict[str, Any]]]):
+class _RawUpdates(methods.TelegramMethod[list[Any]]):
     """getUpdates with its updates unread: aiogram's own would refuse all of them for one."""
 
-    __returning__ = list[dict[str, Any]]
+    __returning__ = list[Any]
     __api_method__ = "getUpdates"
 
     offset: int | None = None
@@ -80,8 +57,8 @@ class Telegram:
     # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
     capabilities = malva.Capabilities(
         options=100,
-        text_length=4096,
-        caption_length=1024,
+        text_length=TEXT,
+        caption_length=CAPTION,
         edits=True,
         asks_phone=True,
         pace=malva.Pace(30, 30),
@@ -91,46 +68,43 @@ class Telegram:
     def __init__(self, settings: Settings, gateway: malva.Gateway) -> None:
         self._settings = settings
         self._gateway = gateway
-        session = AiohttpSession(
-            api=TelegramAPIServer.from_base(settings.api_base.rstrip("/")),
-            json_loads=orjson.loads,
-            json_dumps=lambda value: orjson.dumps(value).decode(),
-            timeout=SEND_SECONDS,
-        )
-        self._bot = Bot(settings.token.get_secret_value(), session=session)
+        token = settings.token.get_secret_value()
+        self._bot = Bot(token, session=Session(gateway.http, settings.api_base.rstrip("/")))
+        self._secret = settings.secret()
         self._username: str | None = None
-        self._secret = _webhook_secret(settings, gateway)
 
     # -- receive -------------------------------------------------------------------------------
 
     def verify(self, request: malva.Request) -> None:
         given = request.headers.get("x-telegram-bot-api-secret-token", "")
-        if not compare_digest(given.encode(), self._secret.encode()):
+        if not hmac.compare_digest(given.encode(), self._secret.encode()):
             raise malva.Refused("the secret token is not ours")
 
     def parse(self, request: malva.Request) -> Sequence[Inbound]:
         try:
-            document = orjson.loads(request.body)
-        except orjson.JSONDecodeError:
-            raise malva.Unreadable("the body is not JSON") from None
-        if not isinstance(document, dict):
+            document = loads(request.body)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):  # Telegram repeats for a day what it gets no 200 for
             raise malva.Unreadable("the body is no update", tolerate=True)
         return self._taken([document])
 
-    def _taken(self, documents: Sequence[dict[str, Any]]) -> list[Inbound]:
+    def _taken(self, documents: Sequence[Any]) -> list[Inbound]:
         """What guests did; one bad update never spoils the others. Private chats only: a group
         is left without a word."""
-        events = []
+        events, groups = [], set()
         for document in documents:
             try:
                 update = types.Update.model_validate(document)
             except ValidationError as error:
-                log.warning("telegram: an update left out: %s faults", error.error_count())
+                log.warning("telegram: an update left out: %d faults", error.error_count())
                 continue
             if group := intruded(update):
-                self._gateway.background(self._quietly(methods.LeaveChat(chat_id=group)))
+                groups.add(group)
             elif event := understand(update):
                 events.append(event)
+        for group in groups:
+            self._gateway.background(self._quietly(methods.LeaveChat(chat_id=group)))
         return events
 
     async def acknowledge(self, event: malva.Received) -> None:
@@ -139,15 +113,9 @@ class Telegram:
             await self._quietly(methods.AnswerCallbackQuery(callback_query_id=event.handle))
 
     async def run(self) -> None:
-        await self._until_done(self._introduce)
-        if self._settings.mode == "webhook":
-            await self._until_done(self._register)
-            return
-        async with self._gateway.hold("updates") as held:
-            await self._until_done(self._forget_webhook)
-            offset: int | None = None
-            while held():
-                offset = await self._poll(offset)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._until_done(self._introduce))
+            tasks.create_task(self._listen())
 
     async def _introduce(self) -> None:
         self._username = (await self._bot.get_me()).username
@@ -162,6 +130,16 @@ class Telegram:
                 commands, language_code=None if language == "en" else language
             )
 
+    async def _listen(self) -> None:
+        if self._settings.mode == "webhook":
+            return await self._until_done(self._register)
+        while True:  # one node polls: the one that holds the bot
+            async with self._gateway.hold("updates") as held:
+                await self._until_done(self._forget_webhook)
+                offset: int | None = None
+                while held():
+                    offset = await self._poll(offset)
+
     async def _register(self) -> None:
         await self._bot.set_webhook(
             f"{self._gateway.public_url}/channels/{self._gateway.name}/webhook",
@@ -174,20 +152,21 @@ class Telegram:
         await self._bot.delete_webhook(drop_pending_updates=False)
 
     async def _poll(self, offset: int | None) -> int | None:
-        """One getUpdates. The offset moves after the commit: what we don't take comes again."""
+        """One getUpdates; the next offset. It moves after the commit: what we don't take comes
+        again."""
+        asked = _RawUpdates(offset=offset, timeout=POLL_SECONDS, allowed_updates=KINDS)
         try:
-            documents = await self._bot(
-                _RawUpdates(offset=offset, timeout=POLL_SECONDS, allowed_updates=KINDS),
-                request_timeout=POLL_SECONDS + SEND_SECONDS,
-            )
+            documents = await self._bot(asked, request_timeout=POLL_SECONDS + SECONDS)
             if events := self._taken(documents):
                 await self._gateway.receive(events)
         except Exception as error:  # whatever it is, polling goes on
-            delay = send_error(error).retry_after or 2
-            log.warning("telegram: getUpdates: %s; again in %s s", type(error).__name__, delay)
-            await asyncio.sleep(delay)
+            wait = send_error(error).retry_after or AGAIN
+            log.warning("telegram: getUpdates: %s; again in %.0f s", type(error).__name__, wait)
+            await asyncio.sleep(wait)
+            if isinstance(error, exceptions.TelegramConflictError):  # a webhook has come up
+                await self._quietly(methods.DeleteWebhook())
             return offset
-        return documents[-1]["update_id"] + 1 if documents else offset
+        return max((one["update_id"] + 1 for one in documents if _has_id(one)), default=offset)
 
     # -- render --------------------------------------------------------------------------------
 
@@ -200,29 +179,34 @@ class Telegram:
     # -- send ----------------------------------------------------------------------------------
 
     async def send(self, delivery: malva.Delivery) -> Sent:
+        first: str | None = None
         try:
-            answer = await self._bot(method_for(delivery))
-        except exceptions.TelegramBadRequest as error:
-            if delivery.replaces and "message is not modified" in error.message:
+            for call in calls(delivery):
+                answer = await self._bot(call)
+                if first is None and isinstance(answer, types.Message):
+                    first = str(answer.message_id)
+        except Exception as error:  # SendError and nothing else, and no cause that names the token
+            if delivery.replaces and not_modified(error):
                 return Sent(delivery.replaces)
-            raise send_error(error) from None
-        except FAILURES as error:
-            raise send_error(error) from None
-        return Sent(str(answer.message_id) if isinstance(answer, types.Message) else None)
+            refused = send_error(error)
+            refused.uncertain = refused.uncertain or first is not None
+            raise refused from None
+        return Sent(first)
 
-    async def check(self) -> Sequence[malva.Finding]:
+    async def check(self) -> Sequence[Finding]:
         try:
             me = await self._bot.get_me()
-        except FAILURES as error:
-            what = f"Telegram refused the token: {type(error).__name__}"
+        except (exceptions.TelegramUnauthorizedError, exceptions.TelegramNotFound):
             hint = "ask @BotFather for the bot's token and put it into plugins.toml"
-            return [malva.Finding("MALVA-E201", "error", what, hint)]
-        finally:
-            await self._bot.session.close()
-        return [malva.Finding("MALVA-I201", "ok", f"Telegram knows the bot as @{me.username}")]
-
-    async def close(self) -> None:
-        await self._bot.session.close()
+            return [Finding("MALVA-E201", "error", "Telegram does not know this token", hint)]
+        except FAILURES as error:
+            what = f"Telegram does not answer: {type(error).__name__}"
+            return [Finding("MALVA-E202", "error", what, "look at the network and at api_base")]
+        found = [Finding("MALVA-I201", "ok", f"Telegram knows the bot as @{me.username}")]
+        if self._settings.mode == "webhook" and not self._gateway.public_url.startswith("https://"):
+            what = "Telegram delivers to https only, and MALVA_PUBLIC_URL is plain http"
+            found.append(Finding("MALVA-E203", "error", what, 'use https, or mode = "polling"'))
+        return found
 
     async def _quietly(self, method: methods.TelegramMethod[bool]) -> None:
         """A courtesy that may fail: an answer too late, a group already left."""
@@ -237,16 +221,12 @@ class Telegram:
             try:
                 return await step()
             except FAILURES as error:
-                wait = send_error(error).retry_after or delay
-                log.warning(
-                    "telegram: %s: %s; again in %.0f s", step.__name__, type(error).__name__, wait
-                )
+                refused = send_error(error)
+                wait = refused.retry_after or delay
+                log.warning("telegram: %s: %s; again in %.0f s", step.__name__, refused, wait)
                 await asyncio.sleep(wait)
-                delay = min(delay * 2, 60)
+                delay = min(delay * 2, LONGEST_PAUSE)
 
 
-def _webhook_secret(settings: Settings, gateway: malva.Gateway) -> str:
-    """The configured one, else one that every node derives alike."""
-    if settings.webhook_secret is not None:
-        return settings.webhook_secret.get_secret_value()
-    return hashlib.sha256(gateway.sign("telegram webhook", gateway.name).encode()).hexdigest()
+def _has_id(document: Any) -> bool:
+    return isinstance(document, dict) and isinstance(document.get("update_id"), int)

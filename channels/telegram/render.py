@@ -1,55 +1,88 @@
-"""How a message looks on Telegram: https://core.telegram.org/bots/api#available-methods"""
+"""How a message looks on Telegram: https://core.telegram.org/bots/api#available-methods
+
+Texts go without `parse_mode`, so markup in a name is shown as it is written.
+"""
 
 from __future__ import annotations
 
 from typing import Any
-
-from aiogram import methods, types
+from urllib.parse import urlsplit
 
 import malva
+from channels.telegram.lean import methods, types
 from malva import Outbound
 
+TEXT, CAPTION = 4096, 1024
+"""Characters of a message, and of a picture's caption."""
 
-def method_for(delivery: malva.Delivery) -> methods.TelegramMethod[Any]:
-    """The call that shows the message: sent anew, or in the place of an earlier one."""
-    message, chat_id = delivery.message, int(delivery.address)
-    text, markup = _text(message), _markup(message)
-    picture = message.picture
-    if delivery.replaces is None:
-        if picture is None:
-            preview = types.LinkPreviewOptions(is_disabled=True)
-            return methods.SendMessage(
-                chat_id=chat_id, text=text, reply_markup=markup, link_preview_options=preview
-            )
-        photo = types.BufferedInputFile(picture.png, "card.png")
-        return methods.SendPhoto(chat_id=chat_id, photo=photo, caption=text, reply_markup=markup)
+Call = methods.TelegramMethod[Any]
+Markup = types.InlineKeyboardMarkup | types.ReplyKeyboardMarkup | None
+
+
+def calls(delivery: malva.Delivery) -> list[Call]:
+    """What shows the message: one call, or several for a text that is too long for one; the first
+    is what a later edit is about."""
+    chat_id = int(delivery.address)
+    text, markup = _text(delivery.message), _markup(delivery.message)
+    if delivery.replaces is not None:
+        return [_edit(chat_id, int(delivery.replaces), delivery.message.picture, text, markup)]
+    first: list[Call] = []
+    if delivery.message.picture is not None:
+        caption = malva.split_text(text, CAPTION)[0]
+        text = text[len(caption) :].strip()
+        shown = None if text else markup
+        photo = _photo(delivery.message.picture)
+        first = [
+            methods.SendPhoto(chat_id=chat_id, photo=photo, caption=caption, reply_markup=shown)
+        ]
+        if not text:
+            return first
+    *some, last = malva.split_text(text, TEXT)
+    return [*first, *(_said(chat_id, part, None) for part in some), _said(chat_id, last, markup)]
+
+
+def _said(chat_id: int, text: str, markup: Markup) -> Call:
+    preview = types.LinkPreviewOptions(is_disabled=True)
+    return methods.SendMessage(
+        chat_id=chat_id, text=text, reply_markup=markup, link_preview_options=preview
+    )
+
+
+def _edit(
+    chat_id: int, message_id: int, picture: malva.Picture | None, text: str, markup: Markup
+) -> Call:
+    """In the place of an earlier picture: a new one, or only other words below it."""
     inline = markup if isinstance(markup, types.InlineKeyboardMarkup) else None
-    place = int(delivery.replaces)
+    caption = malva.split_text(text, CAPTION)[0]
     if picture is None:
         return methods.EditMessageCaption(
-            chat_id=chat_id, message_id=place, caption=text, reply_markup=inline
+            chat_id=chat_id, message_id=message_id, caption=caption, reply_markup=inline
         )
-    media = types.InputMediaPhoto(
-        media=types.BufferedInputFile(picture.png, "card.png"), caption=text
-    )
+    media = types.InputMediaPhoto(media=_photo(picture), caption=caption)
     return methods.EditMessageMedia(
-        chat_id=chat_id, message_id=place, media=media, reply_markup=inline
+        chat_id=chat_id, message_id=message_id, media=media, reply_markup=inline
     )
+
+
+def _photo(picture: malva.Picture) -> types.BufferedInputFile:
+    return types.BufferedInputFile(picture.png, "card.png")
 
 
 def _text(message: Outbound) -> str:
-    """Telegram takes no button that opens plain http, so such a link is written out."""
+    """Links that can't be buttons are written out."""
     plain = [f"{link.label}: {link.url}" for link in message.links if not _as_button(message, link)]
-    return "\n\n".join([message.text, *plain])
+    return "\n\n".join([message.text, *plain]).strip()
 
 
 def _as_button(message: Outbound, link: malva.Link) -> bool:
-    return link.url.startswith("https://") and not (message.menu or message.ask_phone)
+    """Telegram refuses a whole message for a button that opens plain http, or a host without a dot;
+    a keyboard below the input line has no links at all."""
+    address = urlsplit(link.url)
+    known = address.scheme == "https" and "." in (address.hostname or "")
+    return known and not (message.menu or message.ask_phone)
 
 
-def _markup(
-    message: Outbound,
-) -> types.InlineKeyboardMarkup | types.ReplyKeyboardMarkup | None:
+def _markup(message: Outbound) -> Markup:
     if message.menu or message.ask_phone:
         rows = [[types.KeyboardButton(text=o.label) for o in row] for row in message.options]
         if message.ask_phone:

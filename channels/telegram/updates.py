@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from aiogram import types
-
 import malva
+from channels.telegram.lean import ContentType, types
 from malva import Inbound
 
 KINDS = ["message", "callback_query", "my_chat_member"]
 """The kinds that are asked for; edited messages, channel posts and the rest are not for us."""
+
+NOT_SAID = frozenset(
+    {
+        "boost_added",
+        "chat_background_set",
+        "message_auto_delete_timer_changed",
+        "pinned_message",
+        "write_access_allowed",
+    }
+)
+"""Kinds of messages that tell of a tap elsewhere in the app: nobody waits for an answer."""
 
 
 def understand(update: types.Update) -> Inbound | None:
@@ -24,6 +34,8 @@ def understand(update: types.Update) -> Inbound | None:
         return _inbound(update.update_id, change.chat, change.from_user, content)
     message = update.message
     if message is None or message.from_user is None or message.chat.type != "private":
+        return None
+    if message.content_type in NOT_SAID:
         return None
     return _inbound(update.update_id, message.chat, message.from_user, _content(message), message)
 
@@ -71,7 +83,7 @@ def _content(message: types.Message) -> malva.Content:
         phone = "+" + message.contact.phone_number.lstrip("+")
         return malva.SharedPhone(phone, own=message.contact.user_id == message.from_user.id)
     if message.text is None:
-        return malva.Unsupported(str(message.content_type))
+        return malva.Unsupported(ContentType(message.content_type).value)
     command, _, payload = message.text.partition(" ")
     if command.partition("@")[0] == "/start":
         return malva.Started(payload.strip() or None)
