@@ -22,6 +22,7 @@ from core.services.errors import Refusal
 from core.services.tasks import Task
 from core.storage.database import Database, unavailable
 from core.storage.tx import Tx
+from core.storage.types import storable
 
 log = logging.getLogger(__name__)
 
@@ -88,14 +89,15 @@ class Scheduler:
                 await self._database.write(tasks.lapse)
             while True:
                 try:
-                    pause = await self._take_tasks()
+                    pause = await self._take_tasks(lambda: rings.add("asked"))
                 except Exception as error:
                     log.warning("looking for tasks: %s", type(error).__name__)
                     pause = LOOK_EVERY
                 await rings.wait(pause)
 
-    async def _take_tasks(self) -> float:
-        """Begins what is due; seconds until it is worth looking again."""
+    async def _take_tasks(self, asked: Callable[[], None]) -> float:
+        """Begins what is due, and calls `asked` at the end of each; seconds until it is worth
+        looking again."""
         room = AT_ONCE - len(self._asking)
         if room <= 0:
             return LOOK_EVERY
@@ -110,6 +112,7 @@ class Scheduler:
             asking = asyncio.create_task(self._ask(task))
             self._asking.add(asking)
             asking.add_done_callback(self._asking.discard)
+            asking.add_done_callback(lambda _: asked())
         return 0.0 if len(claimed) == room else LOOK_EVERY
 
     async def _ask(self, task: Task) -> None:
@@ -225,7 +228,7 @@ def _give_up(tx: Tx, task: Task, error: str, now: datetime) -> None:
         cafe=task.cafe,
         ref=task.ref,
         attempts=task.attempts,
-        error=error[:300],
+        error=storable(error)[:300],
     )
 
 

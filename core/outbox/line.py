@@ -25,6 +25,7 @@ from core.services import holds
 from core.services.messages import wake_up
 from core.storage.database import Database
 from core.storage.tx import Tx
+from core.storage.types import storable
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +186,8 @@ class Line:
                 sent = await self._channel.send(
                     Delivery(row.id, row.address, message, ready.replaces)
                 )
-            return outcomes.Sent(row, _storable(sent.provider_id))
+            name = sent.provider_id
+            return outcomes.Sent(row, None if name is None else storable(name))
         except SendError as error:
             return self._refused(ready, error)
         except TimeoutError:
@@ -200,7 +202,7 @@ class Line:
             return self._refused(ready, broken)
 
     def _refused(self, ready: Ready, error: SendError) -> outcomes.Outcome:
-        row, now, text = ready.row, self._clock(), (_storable(str(error)) or "")[:500]
+        row, now, text = ready.row, self._clock(), storable(str(error))[:500]
         if error.contact_gone or not error.retryable:
             return outcomes.Failed(row, text, error.uncertain, error.contact_gone)
         wait = _backoff(row.attempts)
@@ -246,8 +248,3 @@ def _turn(
 def _backoff(attempts: int) -> float:
     """Seconds until the next try: about 1, 2, 4 … 900, by half as much up or down."""
     return min(2.0 ** min(attempts - 1, 20), LONGEST_BACKOFF) * random.uniform(0.5, 1.5)
-
-
-def _storable(text: str | None) -> str | None:
-    """PostgreSQL keeps no NUL in a text."""
-    return None if text is None else text.replace("\0", "")

@@ -10,6 +10,7 @@ from core.services.errors import Refusal
 from core.services.orders import count_order, paid_order
 from core.services.refunds import check_id, order_refund, refund_order
 from core.storage.tx import Tx
+from core.storage.types import storable
 
 
 class NoSuchCafe(LookupError):
@@ -62,8 +63,8 @@ def not_counted(
         now,
         cafe_id=cafes.find(tx, slug),
         pos=pos,
-        what=_named(event).replace("\0", "")[:300],
-        why=why[:300],
+        what=storable(_named(event))[:300],
+        why=storable(why)[:300],
     )
 
 

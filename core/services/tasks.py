@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from core.storage.tables import tasks
 from core.storage.tx import Tx
+from core.storage.types import storable
 
 CLAIM = timedelta(seconds=60)
 GIVE_UP = timedelta(days=1)
@@ -92,7 +93,7 @@ def again(tx: Tx, task: Task, due_at: datetime, error: str) -> None:
     tx.execute(
         sa.update(tasks)
         .where(*_ours(task))
-        .values(due_at=due_at, claimed_until=None, error=error[:500])
+        .values(due_at=due_at, claimed_until=None, error=storable(error)[:500])
     )
 
 

@@ -28,6 +28,11 @@ def from_micros(value: int) -> datetime:
     return _EPOCH + timedelta(microseconds=value)
 
 
+def storable(text: str) -> str:
+    """`text` as both databases keep it: without NULs and halves of characters."""
+    return text.replace("\0", "").encode(errors="replace").decode()
+
+
 class Utc(TypeDecorator[datetime]):
     """An aware datetime as whole microseconds since 1970: SQLite would give it back naive, and a
     number sorts, indexes and compares alike on both databases."""
