@@ -205,7 +205,7 @@ class Telegram:
         found = [Finding("MALVA-I201", "ok", f"Telegram knows the bot as @{me.username}")]
         if self._settings.mode == "webhook" and not self._gateway.public_url.startswith("https://"):
             what = "Telegram delivers to https only, and MALVA_PUBLIC_URL is plain http"
-            found.append(Finding("MALVA-E203", "error", what, 'use https, or mode = "polling"'))
+            found.append(Finding("MALVA-W203", "warning", what, 'use https, or mode = "polling"'))
         return found
 
     async def _quietly(self, method: methods.TelegramMethod[bool]) -> None:
