@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.conversation.questions import asked, words_of
+from core.conversation.questions import asked, left, words_of
 from core.conversation.types import Change, State, Step, View
 from core.i18n import N_
 
@@ -14,7 +14,7 @@ def given(state: State, view: View, rest: str = "") -> Step:
         "Show your card at the till with every order, and the points add up by themselves.\n"
         "“menu” shows what I can do, “stop” ends the offers."
     )
-    return asked(state, view, text)
+    return asked(left(state), view, text)
 
 
 def no_offers(state: State, view: View, rest: str = "") -> Step:
@@ -22,7 +22,7 @@ def no_offers(state: State, view: View, rest: str = "") -> Step:
     text = words_of(state, view).text(
         "You won't get any offers. Your card and your points stay as they are."
     )
-    step = asked(State() if state.asked == "offers" else state, view, text)
+    step = asked(State() if state.asked == "offers" else left(state), view, text)
     return Step(step.state, step.replies, (Change("offers", False),)) if view.guest else step
 
 

@@ -26,8 +26,10 @@ def options(language: str) -> tuple[tuple[Option, ...], ...]:
 
 @cache
 def _labels() -> dict[str, str]:
-    """Every label in every language: a keyboard may still show the language of before."""
-    return {
+    """Every label in every language: a keyboard may still show the language of before. A card's
+    own option is one of them: it stands on a message that is no question."""
+    refresh = {folded(words(language).text("Refresh")): "card" for language in LANGUAGES}
+    return refresh | {
         folded(option.label): option.value
         for language in LANGUAGES
         for row in options(language)

@@ -48,7 +48,12 @@ def asked(state: State, view: View, note: str | None = None) -> Step:
 def refused(state: State, view: View) -> Step:
     """What came can't be taken for an answer."""
     note = words_of(state, view).text(REFUSALS.get(state.asked or "", NOT_UNDERSTOOD))
-    return asked(state, view, note)
+    return asked(left(state), view, note)
+
+
+def left(state: State) -> State:
+    """A list wants no answer: whoever says something else has left it."""
+    return State() if state.asked in ("settings", "data") else state
 
 
 # -- of everybody ----------------------------------------------------------------------------------
