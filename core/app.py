@@ -27,6 +27,7 @@ from core.keys import Keys
 from core.metrics import Measured, Metrics, metrics_route
 from core.outbox import Outbox
 from core.plugins import Loader
+from core.rotation import retire_older_keys
 from core.scheduler import Scheduler
 from core.services.desk import Business, Demo, Desk
 from core.settings import Settings, SettingsError, load_plugins_toml
@@ -252,6 +253,8 @@ class Malva:
         scheduler.start()
         stack.push_async_callback(scheduler.stop)
         stack.push_async_callback(self._background.finish, GRACE)
+        if self._keys.several:
+            self._background(retire_older_keys(self._database, self._keys))
         runs = [asyncio.create_task(self._keep(*one)) for one in self._channels.items()]
         stack.push_async_callback(_cancel, runs)
 

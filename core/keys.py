@@ -29,11 +29,13 @@ class Keys:
         if not keys:
             raise ValueError(f"MALVA_SECRET_KEY is not set; {HOW_TO_MAKE}")
         try:
-            self._fernet = MultiFernet([Fernet(key) for key in keys])
+            fernets = [Fernet(key) for key in keys]
         except ValueError:
             raise ValueError(
                 f"MALVA_SECRET_KEY is no Fernet key (32 bytes in URL-safe base64); {HOW_TO_MAKE}"
             ) from None
+        self.several = len(keys) > 1
+        self._fernet, self._newest = MultiFernet(fernets), fernets[0]
         self._signing = list(reversed(keys))  # itsdangerous signs with the last
         self._decrypt = lru_cache(maxsize=4096)(self._fernet.decrypt)
 
@@ -52,9 +54,17 @@ class Keys:
         except InvalidToken:
             raise ValueError("encrypted with a key that MALVA_SECRET_KEY does not name") from None
 
+    def is_newest(self, secret: bytes) -> bool:
+        """Whether the first key made it."""
+        try:
+            self._newest.decrypt(secret)
+        except InvalidToken:
+            return False
+        return True
+
     def rotate(self, secret: bytes) -> bytes:
-        """The same secret, encrypted with the first key."""
-        return self._fernet.rotate(secret)
+        """The same secret, encrypted with the first key. ValueError where none of them made it."""
+        return self._newest.encrypt(self.decrypt(secret))
 
     def sign(self, purpose: str, value: str) -> str:
         """A URL-safe text that says `value`, for ever. Purposes can't be mixed up."""
