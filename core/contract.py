@@ -332,7 +332,7 @@ class OrderPaid:
     total     what counts, in major units of `currency` (None: the cafe's)
     paid_at   only if the till tells the time of payment itself, never of opening
     live      False: found late by polling, so no open visit may claim it
-    phone     of the till's own reward card, E.164
+    phone     of the till's own reward card, as it is written there
     station   the POS's own id of the till
     """
 

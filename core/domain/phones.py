@@ -1,4 +1,4 @@
-"""Phone numbers: what a guest types, as E.164."""
+"""Phone numbers as E.164, from what a guest types, a messenger tells or a cashier notes."""
 
 from __future__ import annotations
 
@@ -32,3 +32,8 @@ def told_phone(text: str) -> str | None:
     digits = "".join(c for c in text[:_LONGEST] if c.isascii() and c.isdigit())
     digits = digits.removeprefix("00")
     return f"+{digits}" if 7 <= len(digits) <= 15 and not digits.startswith("0") else None
+
+
+def noted_phone(text: str, region: str = "RS") -> str | None:
+    """A number as a cashier noted it on a till's reward card: `060/123-45-67`, `381601234567`."""
+    return typed_phone(text, region) or told_phone(text)

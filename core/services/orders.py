@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql
 from core.contract import OrderPaid
 from core.domain.earning import Item
 from core.domain.money import nearest_minor, to_minor
+from core.domain.phones import noted_phone
 from core.services import attribution, awards, eventlog, ledger, refunds, visits
 from core.services.cafes import CafeRow
 from core.services.errors import (
@@ -87,7 +88,7 @@ def paid_order(event: OrderPaid, cafe_currency: str) -> PaidOrder:
             ),
             paid_at=event.paid_at,
             live=event.live,
-            phone=event.phone,
+            phone=None if event.phone is None else noted_phone(event.phone),
             station=event.station,
         )
     except ValueError as error:
