@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 import malva
-from core.domain.money import to_major, to_minor
+from core.domain.money import exponent, to_major, to_minor
 from core.i18n import N_, Words, words
 from core.phrases import name_in, signed
 from core.services.desk import Demo, DemoCafe
@@ -62,14 +62,13 @@ class DemoPage:
     def routes(self) -> list[BaseRoute]:
         return [
             Route("/", self.show),
+            *self._join.routes("/join"),  # what guests of a real installation see at `/`
             Route("/demo/till/{cafe}/identify", self.identify, methods=["POST"]),
             Route("/demo/till/{cafe}/orders", self.order, methods=["POST"]),
             Route("/demo/till/{cafe}/refunds", self.refund, methods=["POST"]),
         ]
 
     async def show(self, request: Request) -> Response:
-        if "join" in request.query_params:  # what guests of a real installation see here
-            return await self._join.show(request)
         w = words(self._frame.language(request))
         return self._frame.page(
             request, "demo.html", tills=[_till(cafe, w) for cafe in self._demo.cafes]
@@ -195,6 +194,7 @@ def _till(cafe: DemoCafe, w: Words) -> dict[str, Any]:
         "slug": cafe.slug,
         "name": cafe.name,
         "currency": cafe.currency,
+        "scale": 10 ** exponent(cafe.currency),
         "products": [
             {
                 "sku": product.sku,

@@ -35,8 +35,8 @@ class JoinPage:
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
 
-    def routes(self) -> list[BaseRoute]:
-        return [Route("/", self.show)]
+    def routes(self, path: str = "/") -> list[BaseRoute]:
+        return [Route(path, self.show)]
 
     async def show(self, request: Request) -> Response:
         known = await self._frame.desk.database.read(cafes.everyone)

@@ -1,4 +1,4 @@
-"""`/privacy`: what is kept of guests, and why; `/privacy/data/<signed>`: all that is kept of one."""
+"""`/privacy`: what is kept of guests, and why; `/privacy/data/<signed>`: what is kept of one."""
 
 from __future__ import annotations
 

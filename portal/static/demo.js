@@ -27,6 +27,7 @@ function reach(step) {
     line.classList.toggle("done", n < at || (n === at && step === "arrive"));
     if (n === at && step !== "arrive") line.setAttribute("aria-current", "step");
     else line.removeAttribute("aria-current");
+    if (n === at) find(".now").textContent = line.querySelector("span").textContent;
   }
 }
 
@@ -46,7 +47,9 @@ function tell(text) {
 // -- the guest's side -----------------------------------------------------------------------------
 
 window.addEventListener("message", (event) => {
-  if (event.origin === location.origin && event.data?.malva === "message") heard(event.data.message);
+  if (event.origin !== location.origin || event.data?.malva !== "chat") return;
+  if (event.data.message) heard(event.data.message);
+  else lookForCard();
 });
 
 function heard(message) {
@@ -171,7 +174,7 @@ async function refund() {
 function showReceipt({ points, said, balance }) {
   const shown = receipt.querySelector(".points");
   shown.textContent = points;
-  shown.classList.toggle("down", points.startsWith("-"));
+  shown.classList.toggle("down", /^[-−]/.test(points));
   receipt.querySelector(".said").textContent = said;
   receipt.hidden = false;
   if (balance) {
@@ -212,10 +215,8 @@ function empty() {
 function drawTotal() {
   const lines = [...shelf().querySelectorAll("li")];
   const minor = lines.reduce((sum, line) => sum + Number(line.dataset.minor) * (basket.get(line.dataset.sku) ?? 0), 0);
-  const { currency } = shelf().dataset;
-  const format = new Intl.NumberFormat(tag, { style: "currency", currency, currencyDisplay: "code", minimumFractionDigits: 0 });
-  const digits = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
-  find(".total b").textContent = format.format(minor / 10 ** Math.max(digits, 2));
+  const { currency, scale } = shelf().dataset;
+  find(".total b").textContent = `${new Intl.NumberFormat(tag).format(minor / scale)}\u00a0${currency}`;
   pay.disabled = minor === 0;
 }
 
@@ -243,7 +244,10 @@ function news(...parts) {
 }
 
 tabs.forEach((tab, n) => {
-  tab.addEventListener("click", () => choose(tab));
+  tab.addEventListener("click", () => {
+    choose(tab);
+    find(".stage").scrollIntoView({ block: "start" });
+  });
   tab.addEventListener("keydown", ({ key }) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
     if (step) choose(tabs.at((n + step) % tabs.length), true);
@@ -280,5 +284,5 @@ for (const radio of all("input[name=cafe]")) {
 find(".next-guest").addEventListener("click", nextGuest);
 pay.addEventListener("click", takePayment);
 find(".refund").addEventListener("click", refund);
-chat.addEventListener("load", () => setTimeout(lookForCard, 600));
+reach("join");
 drawTotal();

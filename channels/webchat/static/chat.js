@@ -21,6 +21,8 @@ let words = WORDS[document.documentElement.lang.slice(0, 2)] ?? WORDS.en;
 let source = null;
 let overdue = 0;
 let begun = false;
+let following = true;
+let lastTop = 0;
 const shown = new Map(); // a message's id → its element; one that was replaced keeps its place
 const pending = []; // what was written and has not come back yet: {text, element}
 
@@ -49,19 +51,20 @@ function beginAnew(messages) {
   messages.forEach((message) => put(message));
   for (const element of log.querySelectorAll(".message.mine:not(.pending)")) answered(element);
   settle();
-  toEnd("instant");
+  toEnd();
+  if (messages.length && !messages.at(-1).mine) answerCame();
   if (messages.length === 0 && !begun) write({ kind: "start", payload: "" });
   begun = true;
+  tellFrame(null);
 }
 
 function arrive(message) {
-  const atEnd = isAtEnd();
   if (!message.mine) answerCame();
   const element = put(message, true);
   if (message.mine) answered(element);
   settle();
-  if (atEnd || message.mine) toEnd();
-  else newer.hidden = false;
+  if (message.mine) toEnd();
+  else if (!following) newer.hidden = false;
   tellFrame(message);
 }
 
@@ -98,7 +101,6 @@ function draw(message) {
 
 function showPicture(picture, { url, alt }) {
   picture.addEventListener("error", () => (picture.hidden = true));
-  picture.addEventListener("load", () => isAtEnd(320) && toEnd("instant"));
   picture.alt = alt;
   picture.src = url;
   picture.hidden = false;
@@ -270,19 +272,31 @@ function answerCame() {
   writing.hidden = true;
 }
 
-/** A page of ours that has the chat in a frame (the demo) may look on. */
+/** A page of ours that has the chat in a frame (the demo) may look on; another site's may not. */
 function tellFrame(message) {
-  if (parent !== window) parent.postMessage({ malva: "message", message }, location.origin);
+  if (parent !== window) parent.postMessage({ malva: "chat", message }, location.origin);
 }
 
 // -- the page -------------------------------------------------------------------------------------
 
-const isAtEnd = (near = 80) => main.scrollHeight - main.scrollTop - main.clientHeight < near;
-
-function toEnd(behavior = "smooth") {
+/** The newest message stays in sight, unless the guest has scrolled up to read. */
+function toEnd() {
+  following = true;
   newer.hidden = true;
-  main.scrollTo({ top: main.scrollHeight, behavior });
+  main.scrollTop = main.scrollHeight;
 }
+
+const isAtEnd = () => main.scrollHeight - main.scrollTop - main.clientHeight < 60;
+
+main.addEventListener("scroll", () => {
+  if (isAtEnd()) following = true;
+  else if (main.scrollTop < lastTop) following = false; // only a person scrolls up
+  lastTop = main.scrollTop;
+  if (following) newer.hidden = true;
+});
+const keepAtEnd = new ResizeObserver(() => following && toEnd());
+keepAtEnd.observe(log);
+keepAtEnd.observe(main);
 
 function grow() {
   input.style.height = "auto";
@@ -306,7 +320,6 @@ input.addEventListener("keydown", (event) => {
 input.addEventListener("input", grow);
 newer.textContent = words.newer;
 newer.addEventListener("click", () => toEnd());
-main.addEventListener("scroll", () => isAtEnd() && (newer.hidden = true));
 setInterval(settle, 5000);
 window.addEventListener("online", () => source && listen());
 
