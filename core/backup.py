@@ -28,6 +28,8 @@ def backup(database_url: str, file: Path) -> None:
     """Writes a consistent copy of the database to `file`, which must not be there yet."""
     if file.exists():
         raise BackupError(f"{file} is there already: choose another name, it is not overwritten")
+    if not file.absolute().parent.is_dir():
+        raise BackupError(f"there is no folder {file.parent}")
     with _finished(file) as unfinished:
         if _is_sqlite(database_url):
             source = _sqlite_path(database_url)

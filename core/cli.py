@@ -134,6 +134,9 @@ def main() -> None:
         code = malva.main(prog_name="malva", standalone_mode=False)
     except click.exceptions.Exit as exit_:
         code = exit_.exit_code
+    except click.exceptions.NoArgsIsHelpError as help_:
+        click.echo(help_.format_message())
+        code = 0
     except (click.Abort, KeyboardInterrupt):
         click.echo("malva: interrupted", err=True)
         code = 130

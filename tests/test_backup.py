@@ -118,7 +118,7 @@ def test_a_backup_that_fails_leaves_nothing_behind(database, fresh_url, tmp_path
     folder.mkdir()
     with pytest.raises(BackupError):
         backup(f"sqlite:///{tmp_path}/none.db", folder / "copy")
-    with pytest.raises(OSError, match="No such file"):
+    with pytest.raises(BackupError, match="there is no folder"):
         backup(f"sqlite:///{tmp_path}/none.db", folder / "missing" / "copy")
     assert list(folder.iterdir()) == []
 
