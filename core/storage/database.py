@@ -16,6 +16,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import psycopg
@@ -68,11 +69,17 @@ class Database:
 
     async def write(self, fn: Callable[Concatenate[Tx, P], T], *a: P.args, **k: P.kwargs) -> T:
         """Runs `fn(tx, …)`; returns its result after the commit, or raises what it raised."""
-        return await asyncio.wrap_future(self._submit(fn, a, k))
+        job = _Job(fn, a, k, asyncio.get_running_loop())
+        self._jobs.put(job)
+        result: T = await job.future
+        return result
 
     def write_now(self, fn: Callable[Concatenate[Tx, P], T], *a: P.args, **k: P.kwargs) -> T:
         """`write` for commands and tests that have no event loop."""
-        return self._submit(fn, a, k).result()
+        job = _Job(fn, a, k)
+        self._jobs.put(job)
+        result: T = job.future.result()
+        return result
 
     async def read(self, fn: Callable[Concatenate[Tx, P], T], *a: P.args, **k: P.kwargs) -> T:
         """Runs `fn(tx, …)` on a snapshot that it can't change."""
@@ -99,11 +106,6 @@ class Database:
         self.writer_engine.dispose()
         self.reader_engine.dispose()
 
-    def _submit(self, fn: Callable[..., T], a: Any, k: Any) -> Future[T]:
-        job = _Job(fn, a, k)
-        self._jobs.put(job)
-        return job.future
-
     # -- in the writer's thread ---------------------------------------------------------------
 
     def _work(self) -> None:
@@ -118,7 +120,7 @@ class Database:
                     self._jobs.put(None)
                     break
                 group.append(more)
-            self._commit([one for one in group if one.future.set_running_or_notify_cancel()])
+            self._commit([one for one in group if not one.future.cancelled()])
 
     def _commit(self, group: list[_Job]) -> None:
         for left in range(RETRIES, -1, -1):
@@ -134,8 +136,7 @@ class Database:
                     job.error = error
                 break
         self._tell([job for job in group if job.error is None])
-        for job in group:
-            job.resolve()
+        _answer(group)
 
     def _tell(self, committed: list[_Job]) -> None:
         rings = [ring for job in committed for ring in job.tx.rings]
@@ -146,13 +147,20 @@ class Database:
 
 
 class _Job:
-    """One function that waits for its transaction."""
+    """One function that waits for its transaction; whoever waits for it does so in `loop`, or in
+    a thread of their own."""
 
-    __slots__ = ("args", "error", "fn", "future", "kwargs", "result", "tx")
+    __slots__ = ("args", "error", "fn", "future", "kwargs", "loop", "result", "tx")
 
-    def __init__(self, fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
-        self.fn, self.args, self.kwargs = fn, args, kwargs
-        self.future: Future[Any] = Future()
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        args: Any,
+        kwargs: Any,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self.fn, self.args, self.kwargs, self.loop = fn, args, kwargs, loop
+        self.future: Any = Future() if loop is None else loop.create_future()
         self.error: BaseException | None = None
         self.result: Any = None
 
@@ -175,10 +183,32 @@ class _Job:
             tx.release_savepoint()
 
     def resolve(self) -> None:
+        """In the thread of whoever waits, unless that is blocked."""
+        if self.future.done():  # cancelled meanwhile
+            return
         if self.error is not None:
             self.future.set_exception(self.error)
         else:
             self.future.set_result(self.result)
+
+
+def _answer(group: Sequence[_Job]) -> None:
+    """One wake-up for each event loop that waits, however many there are in the group: waking it
+    for each would cost more than an order's statements."""
+    waiting: dict[asyncio.AbstractEventLoop | None, list[_Job]] = {}
+    for job in group:
+        waiting.setdefault(job.loop, []).append(job)
+    for loop, jobs in waiting.items():
+        if loop is None:
+            _resolve(jobs)
+            continue
+        with suppress(RuntimeError):  # the loop has just closed
+            loop.call_soon_threadsafe(_resolve, jobs)
+
+
+def _resolve(jobs: Sequence[_Job]) -> None:
+    for job in jobs:
+        job.resolve()
 
 
 def unavailable(error: BaseException) -> bool:

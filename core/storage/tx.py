@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -15,7 +16,8 @@ from core.contract import DomainEvent
 
 Row = tuple[Any, ...]
 
-_NAMED_SQLITE = sqlite.dialect(paramstyle="named")
+_SQLITE = sqlite.dialect(paramstyle="named")
+_POSTGRESQL = sa.make_url("postgresql+psycopg://").get_dialect()()
 
 
 class Prepared:
@@ -27,14 +29,14 @@ class Prepared:
 
     def __init__(self, statement: ClauseElement) -> None:
         self._statement = statement
-        self._sql: dict[str, str] = {}
 
-    def sql(self, dialect: sa.Dialect) -> str:
-        known = self._sql.get(dialect.name)
-        if known is None:
-            target = _NAMED_SQLITE if dialect.name == "sqlite" else dialect
-            known = self._sql[dialect.name] = str(self._statement.compile(dialect=target))
-        return known
+    @cached_property
+    def sqlite(self) -> str:
+        return str(self._statement.compile(dialect=_SQLITE))
+
+    @cached_property
+    def postgresql(self) -> str:
+        return str(self._statement.compile(dialect=_POSTGRESQL))
 
 
 class Tx:
@@ -43,11 +45,10 @@ class Tx:
     A service never commits; who called it does.
     """
 
-    __slots__ = ("_cursor", "connection", "dialect", "events", "is_sqlite", "rings")
+    __slots__ = ("_cursor", "connection", "events", "is_sqlite", "rings")
 
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
-        self.dialect = connection.dialect
         self.is_sqlite = connection.dialect.name == "sqlite"
         self.rings: list[str] = []
         self.events: list[DomainEvent] = []
@@ -65,18 +66,18 @@ class Tx:
 
     def run(self, prepared: Prepared, **values: Any) -> Row | None:
         """The first row of a prepared statement, or None."""
-        cursor = self._raw().execute(prepared.sql(self.dialect), values)
-        if cursor.description is None:
-            return None
-        rows: list[Row] = cursor.fetchall()  # SQLite can't commit over an open RETURNING
+        rows = self.run_all(prepared, **values)
         return rows[0] if rows else None
 
     def run_all(self, prepared: Prepared, **values: Any) -> list[Row]:
-        rows: list[Row] = self._raw().execute(prepared.sql(self.dialect), values).fetchall()
-        return rows
+        """All its rows: SQLite can't commit over a RETURNING that was not read to its end."""
+        cursor = self._cursor or self._raw()
+        cursor.execute(prepared.sqlite if self.is_sqlite else prepared.postgresql, values)
+        return cursor.fetchall() if cursor.description else []
 
     def run_many(self, prepared: Prepared, values: Sequence[Mapping[str, Any]]) -> None:
-        self._raw().executemany(prepared.sql(self.dialect), values)
+        text = prepared.sqlite if self.is_sqlite else prepared.postgresql
+        self._raw().executemany(text, values)
 
     def ring(self, topic: str) -> None:
         """Wakes whoever waits for `topic`, on every node, once this is committed."""
