@@ -55,6 +55,7 @@ from core.contract import (
     Unsupported,
 )
 from core.domain.payload import parse_json
+from core.domain.phones import told_phone, typed_phone
 from core.domain.splitting import split_text
 from core.hookspecs import hookimpl
 from core.i18n import N_
@@ -113,6 +114,8 @@ __all__ = [
     "hookimpl",
     "parse_json",
     "split_text",
+    "told_phone",
+    "typed_phone",
 ]
 
 if __name__ == "__main__":  # `python -m malva`
