@@ -125,7 +125,7 @@ def count_order(
     response = awards.answer(order.order_id, earned)
     row = _insert(tx, sent, owner, earned, response)
     if row is None:
-        return _counted_before(tx, sent, now)
+        return _counted_before(tx, sent, owner, now)
     if owner is not None and owner.visit is not None and owner.takes:
         visits.take(tx, owner.visit)
     if earned is not None:
@@ -163,6 +163,19 @@ def claim_order(
         raise UnknownVisit("this cafe has no such visit")
     if now - from_micros(received_at) > CLAIM_WITHIN:
         raise TooLate("an order can be claimed within 48 hours")
+    return _hand_over(tx, cafe, (row_id, order_id, total, refunded), guest, found.id, now)
+
+
+def _hand_over(
+    tx: Tx,
+    cafe: CafeRow,
+    counted: tuple[int, str, int, int],
+    guest: ledger.Holder,
+    visit_id: int | None,
+    now: datetime,
+) -> Counted:
+    """An unclaimed order (its row, id, total and what was refunded of it) becomes the guest's."""
+    row_id, order_id, total, refunded = counted
     left = total - refunded
     earned = awards.weigh(
         tx, cafe, guest, total_minor=total, items=_lines(tx, row_id), left_minor=left
@@ -170,7 +183,7 @@ def claim_order(
     tx.execute(
         sa.update(orders)
         .where(orders.c.id == row_id)
-        .values(guest_id=guest.id, visit_id=found.id, **_given(earned, left))
+        .values(guest_id=guest.id, visit_id=visit_id, **_given(earned, left))
     )
     awards.give(tx, cafe, earned, order_row=row_id, order_id=order_id, now=now)
     return Counted(awards.answer(order_id, earned), duplicate=False)
@@ -337,7 +350,15 @@ def _fingerprint(order: PaidOrder) -> bytes:
 # -- the second time -------------------------------------------------------------------------------
 
 _SAME_ORDER = Prepared(
-    sa.select(_o.id, _o.fingerprint, _o.response, _o.total_minor).where(
+    sa.select(
+        _o.id,
+        _o.fingerprint,
+        _o.response,
+        _o.total_minor,
+        _o.guest_id,
+        _o.refunded_minor,
+        _o.received_at,
+    ).where(
         _o.cafe_id == sa.bindparam("cafe"),
         _o.source == sa.bindparam("source"),
         _o.order_id == sa.bindparam("order"),
@@ -365,12 +386,12 @@ _TO_CLAIM = Prepared(
 )
 
 
-def _counted_before(tx: Tx, sent: _Sent, now: datetime) -> Counted:
+def _counted_before(tx: Tx, sent: _Sent, owner: attribution.Owner | None, now: datetime) -> Counted:
     order, cafe = sent.order, sent.cafe
     row = tx.run(_SAME_ORDER, cafe=cafe.id, source=sent.source, order=order.order_id)
     if row is None:
         raise Conflict("this idempotency key was another order's")
-    row_id, fingerprint, response, total_minor = row
+    row_id, fingerprint, response, total_minor, guest_id, refunded, received_at = row
     if sent.key is not None:
         of_key = tx.run(_SAME_KEY, till=sent.till_id, key=sent.key)
         if of_key is not None and of_key[0] != row_id:
@@ -387,7 +408,20 @@ def _counted_before(tx: Tx, sent: _Sent, now: datetime) -> Counted:
             counted_minor=total_minor,
             now_minor=order.total_minor,
         )
+    if sent.key is None and guest_id is None and owner and _knows_better(sent, owner, received_at):
+        if owner.visit is not None and owner.takes:
+            visits.take(tx, owner.visit)
+        visit_id = owner.visit.id if owner.visit else None
+        counted = (row_id, order.order_id, total_minor, refunded)
+        return _hand_over(tx, cafe, counted, owner.guest, visit_id, now)
     return Counted(orjson.loads(response), duplicate=True)
+
+
+def _knows_better(sent: _Sent, owner: attribution.Owner, received_at: int) -> bool:
+    """A poll may find an order whose webhook is here already and still being asked about: that
+    one's arrival says which visit it was. A webhook that comes later may tell of anything that has
+    happened to the order since, so only a reward card counts then."""
+    return owner.visit is None or to_micros(sent.arrived_at) <= received_at
 
 
 def _claimed_before(
