@@ -14,7 +14,7 @@ from core.keys import Keys
 from core.logs import JsonFormatter, Redaction, TextFormatter
 from core.services import tills
 
-SIGNED = Keys(Keys.generate()).sign("card", "7Q4KXTPD5LJ2M3NB.1")
+SIGNED = Keys("bWFsdmEgaXMgYSBmbG93ZXIsIG5vdCBhIHNlY3JldCE=").sign("card", "7Q4KXTPD5LJ2M3NB.1")
 TILL = tills.PREFIX + "p3Zk0sJmD2b7yQ1xW5v9uR4tE6nC8aLfGhKjOiUyTrE"
 BOT = "7654321098:AAHk2-x9YzABcdEfGhIjKlMnOpQrStUvWxY"
 
