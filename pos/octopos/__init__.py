@@ -55,6 +55,7 @@ class Octopos:
         self._api = Api(settings, gateway.http)
         self._refunds = Refunds(self._api)
         self.poll_every: timedelta | None = timedelta(seconds=settings.poll_seconds)
+        self._held = timedelta(seconds=settings.poll_seconds / 2)
 
     def cafes(self) -> Sequence[str]:
         return tuple(self._settings.cafes)
@@ -97,7 +98,7 @@ class Octopos:
             for number, order in orders.items()
             if number not in last.orders and await self._counts(cafe, order)
         ]
-        due = [number for number in news if last.is_due(number, now)]
+        due = [number for number in news if last.is_due(number, self._held, now)]
         given_back = {id_: row for id_, row in refunds.items() if id_ not in last.refunds}
         paid = await self._missed({number: orders[number] for number in due})
         returned = await self._refunds.events(

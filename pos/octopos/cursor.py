@@ -20,19 +20,17 @@ LONGEST = timedelta(days=1)
 """What could not be told waits so long for its turn; the first poll looks back as far."""
 AHEAD = timedelta(hours=15)
 """A clock that shows more than any zone's is wrong, and would hide all that follows."""
-HELD = timedelta(seconds=20)
-"""An order that only just appeared is left to its webhook, which says which visit it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """`since` is on the vendor's clock; `orders` and `refunds` (by number and id) were told of
-    since then; `seen` are orders that are held, each with the second when it was first seen."""
+    since then; `seen` are paid orders that were not, with when they were first seen (Unix)."""
 
     since: datetime
     orders: frozenset[str] = frozenset()
     refunds: frozenset[str] = frozenset()
-    seen: Mapping[str, int] = field(default_factory=dict)
+    seen: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def read(cls, text: str | None, now: datetime) -> Cursor:
@@ -53,10 +51,11 @@ class Cursor:
         }
         return json.dumps(kept, sort_keys=True)
 
-    def is_due(self, order: str, now: datetime) -> bool:
-        """Whether a paid order was seen long enough ago to be told."""
+    def is_due(self, order: str, held: timedelta, now: datetime) -> bool:
+        """An order that has only just appeared is left to its webhook for so long: that one says
+        which visit it belongs to."""
         seen = self.seen.get(order)
-        return seen is not None and now.timestamp() - seen >= HELD.total_seconds()
+        return seen is not None and now.timestamp() - seen >= held.total_seconds()
 
     def after(
         self,
@@ -76,7 +75,7 @@ class Cursor:
         since = self.since
         if known:
             since = max(since, max(known) - (OVERLAP if complete else LONGEST))
-        seen = {number: self.seen.get(number, int(now.timestamp())) for number in waiting}
+        seen = {number: self.seen.get(number, now.timestamp()) for number in waiting}
         return Cursor(since, orders, refunds, seen)
 
 
