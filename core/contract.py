@@ -523,7 +523,9 @@ class Gateway(Protocol):
 
     async def wait(self, address: str, timeout: float, after: int = 0) -> bool:
         """Until something is stored for the contact, on whichever node, that `messages_after` this
-        id gives: at once where it is there already. False: timed out after `timeout` seconds."""
+        id gives: at once where it is there already. False: timed out after `timeout` seconds.
+
+        True with no such message: the guest was erased, and their messages begin anew."""
 
     def hold(self, what: str) -> AbstractAsyncContextManager[Callable[[], bool]]:
         """Waits until this node alone holds `what`; the value given tells whether it still does."""

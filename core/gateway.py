@@ -101,7 +101,7 @@ class PluginGateway:
         until = loop.time() + timeout
         # listening first, then looking: nothing can slip between the two
         async with self._shared.bell.subscribe([messages.stored_topic(self.name, address)]) as new:
-            while await read(messages.last_position, self.name, address) <= after:
+            while await read(messages.last_position, self.name, address) == after:
                 if not await new.wait(until - loop.time()):
                     return False
             return True
