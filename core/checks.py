@@ -275,6 +275,7 @@ async def _ask(table: str, check: Callable[[], Awaitable[Sequence[Finding]]]) ->
         async with asyncio.timeout(PATIENCE):
             return await check()
     except TimeoutError:
-        return [_error("E031", f"[{table}] gave no answer within {PATIENCE:g} s.")]
+        what = f"[{table}] gave no answer within {PATIENCE:g} s."
     except Exception as error:
-        return [_error("E031", f"[{table}] could not be asked: {type(error).__name__}.")]
+        what = f"[{table}] could not be asked: {type(error).__name__}."
+    return [_error("E031", what, "Look at its keys in plugins.toml, and at the network.")]

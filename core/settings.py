@@ -17,7 +17,7 @@ from io import StringIO
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from core.contract import MalvaError
 from core.keys import HOW_TO_MAKE
@@ -88,9 +88,9 @@ class Settings:
 
     def secrets(self) -> set[str]:
         """Values that must never be seen in a log."""
-        password = urlsplit(self.database_url).password
-        found = {*self.secret_key.split(","), self.metrics_token or "", password or ""}
-        return found - {""}
+        password = urlsplit(self.database_url).password or ""
+        known = {*self.secret_key.split(","), self.metrics_token or "", password, unquote(password)}
+        return known - {""}
 
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:
@@ -380,6 +380,8 @@ class _Reader:
             wrong(f"{kind}.{name} must be a table: [{kind}.{name}]")
         elif not _NAME.fullmatch(name):
             wrong(f'"{name}" can\'t be a name: up to 32 of a-z, 0-9, - and _, a letter first')
+        elif (kind, name) == ("pos", "api"):
+            wrong('"api" is the till API\'s own name: call it something else')
         elif not isinstance(module := table.get("module"), str) or not module:
             wrong(f'[{kind}.{name}] names no module, such as module = "{kind}.{name}"')
         elif not isinstance(enabled := table.get("enabled", True), bool):

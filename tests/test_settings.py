@@ -144,10 +144,10 @@ def test_no_secret_shows_where_settings_are_printed():
         {
             "MALVA_SECRET_KEY": KEY,
             "MALVA_METRICS_TOKEN": "let-me-see",
-            "MALVA_DATABASE_URL": "postgresql://malva:hunter22@db/malva",
+            "MALVA_DATABASE_URL": "postgresql://malva:hunter%2022@db/malva",
         }
     )
-    assert settings.secrets() == {KEY, "let-me-see", "hunter22"}
+    assert settings.secrets() == {KEY, "let-me-see", "hunter%2022", "hunter 22"}
     assert not [secret for secret in settings.secrets() if secret in repr(settings)]
 
 
@@ -238,6 +238,7 @@ def test_an_unset_variable_is_named_with_its_line_for_an_enabled_plugin_only(tom
         ("[channels.x]\nmodule = 3\n", "plugins.toml:1: [channels.x] names no module"),
         ('[channels.x]\nmodule = "m"\nenabled = "no"\n', "plugins.toml:3: [channels.x] enabled"),
         ('[channels."X y"]\nmodule = "m"\n', 'plugins.toml:1: "X y" can\'t be a name'),
+        ('[pos.api]\nmodule = "m"\n', 'plugins.toml:1: "api" is the till API\'s own name'),
         ("a = " + "[" * 5000, "plugins.toml:1: "),
     ],
 )
