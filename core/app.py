@@ -27,10 +27,11 @@ from core.keys import Keys
 from core.metrics import Measured, Metrics, metrics_route
 from core.outbox import Outbox
 from core.plugins import Loader
+from core.pluginsfile import load_plugins_toml
 from core.rotation import retire_older_keys
 from core.scheduler import Scheduler
 from core.services.desk import Business, Demo, Desk
-from core.settings import Settings, SettingsError, load_plugins_toml
+from core.settings import Settings, SettingsError
 from core.storage.database import Database
 from core.storage.migrate import migrate
 from core.talk import House

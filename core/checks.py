@@ -22,9 +22,10 @@ from core.holding import Holder
 from core.keys import HOW_TO_MAKE, Keys
 from core.metrics import outbox_age
 from core.plugins import Loader, Plugins
+from core.pluginsfile import PluginsFile, load_plugins_toml
 from core.services import cafes, ledger
 from core.services.desk import Business, Desk
-from core.settings import PluginsFile, Settings, SettingsError, load_plugins_toml, unknown_names
+from core.settings import Settings, SettingsError, unknown_names
 from core.storage.database import Database
 from core.storage.migrate import NewerDatabase, head, version
 from core.storage.tables import guests, ledger_entries

@@ -98,7 +98,7 @@ def check(offline: bool) -> None:
 def plugins() -> None:
     """List the plugins of plugins.toml with their settings, secrets masked."""
     from core.inventory import describe
-    from core.settings import load_plugins_toml
+    from core.pluginsfile import load_plugins_toml
 
     told = settings()
     lines, faulty = describe(load_plugins_toml(told.plugins, told.environ))

@@ -18,7 +18,8 @@ from pydantic import SecretStr
 
 from core.contract import CONTRACT
 from core.plugins import Loader
-from core.settings import PluginConfig, PluginsFile, SettingsError
+from core.pluginsfile import PluginConfig, PluginsFile
+from core.settings import SettingsError
 
 MASK = "********"
 

@@ -23,7 +23,8 @@ from starlette.routing import BaseRoute
 from core import hookspecs
 from core.contract import CONTRACT, Channel, DomainEvent, Gateway, Pos, Settings
 from core.logs import Redaction
-from core.settings import PluginConfig, PluginsFile, SettingsError
+from core.pluginsfile import PluginConfig, PluginsFile
+from core.settings import SettingsError
 
 _log = logging.getLogger(__name__)
 

@@ -18,7 +18,8 @@ import core.hookspecs
 from core.contract import CONTRACT, GuestJoined
 from core.inventory import MASK, describe
 from core.plugins import Loader, Plugins
-from core.settings import SettingsError, load_plugins_toml
+from core.pluginsfile import load_plugins_toml
+from core.settings import SettingsError
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.keys import Keys
-from core.settings import Settings, SettingsError, line_of, load_plugins_toml, unknown_names
+from core.pluginsfile import line_of, load_plugins_toml
+from core.settings import Settings, SettingsError, unknown_names
 
 KEY = "bWFsdmEgaXMgYSBmbG93ZXIsIG5vdCBhIHNlY3JldCE="  # not random: it is part of tests' names
 
@@ -89,6 +90,8 @@ def test_a_file_that_is_missing_or_empty_is_named(tmp_path):
         ("MALVA_DATABASE_URL", "sqlite://", "names no file"),
         ("MALVA_DATABASE_URL", "sqlite:///:memory:", "names no file"),
         ("MALVA_DATABASE_URL", "postgresql://u:hunter22@db:99999/x", "can't be read"),
+        ("MALVA_DATABASE_URL", "postgresql://u:hunter22@h@db/x", "write it as %40"),
+        ("MALVA_DATABASE_URL", "sqlite:///malva.db?mode=ro", "takes no options"),
         ("MALVA_PUBLIC_URL", "loyalty.example.com", "must be an address"),
         ("MALVA_PUBLIC_URL", "ftp://loyalty.example.com", "must be an address"),
         ("MALVA_PUBLIC_URL", "https://loyalty.example.com/malva", "scheme and host alone"),

@@ -18,8 +18,9 @@ import uvicorn
 from core import app
 from core.keys import Keys
 from core.plugins import Loader
+from core.pluginsfile import load_plugins_toml
 from core.services import cafes, tills
-from core.settings import Settings, load_plugins_toml
+from core.settings import Settings
 from core.storage.database import Database
 
 T = TypeVar("T")
