@@ -71,18 +71,7 @@ class Wire:
         if self._session.closed:
             raise ConnectionRefusedError(f"{where}: the client is closed")
         try:
-            async with self._session.request(
-                method,
-                url,
-                headers=sent,
-                data=data,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=timeout),
-            ) as answer:
-                body = await _read(answer)
-                _log.debug("%s: %s, %d bytes", where, answer.status, len(body))
-                lower = {name.lower(): value for name, value in answer.headers.items()}
-                return Response(answer.status, lower, body)
+            answer = await self._exchange(method, url, sent, data, timeout)
         except TimeoutError:
             raise TimeoutError(f"{where}: no answer within {timeout:g} s") from None
         except aiohttp.ClientConnectorError as error:
@@ -90,6 +79,27 @@ class Wire:
             raise ConnectionRefusedError(f"{where}: no connection: {why}") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise OSError(f"{where}: {type(error).__name__}") from None
+        _log.debug("%s: %s, %d bytes", where, answer.status, len(answer.body))
+        return answer
+
+    async def _exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        data: Mapping[str, str] | bytes | None,
+        timeout: float,
+    ) -> Response:
+        async with self._session.request(
+            method,
+            url,
+            headers=headers,
+            data=data,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=timeout),
+        ) as answer:
+            lower = {name.lower(): value for name, value in answer.headers.items()}
+            return Response(answer.status, lower, await _read(answer))
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:

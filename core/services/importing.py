@@ -150,32 +150,35 @@ def claim(
             imported_guests.c.points,
         )
     ).all()
-    claimed = []
-    for row in sorted(won, key=lambda row: row.id):
-        cafe = tx.execute(
-            sa.select(cafes.c.name, cafes.c.programme_id, programmes.c.unit)
-            .join(programmes, programmes.c.id == cafes.c.programme_id)
-            .where(cafes.c.id == row.cafe_id)
-        ).one()
-        balance = ledger.add_entry(
-            tx,
-            guest_id=guest_id,
-            programme_id=cafe.programme_id,
-            cafe_id=row.cafe_id,
-            kind="opening",
-            reference=f"opening:{row.id}",
-            points=row.points,
-            because=[{"rule": "opening", "points": row.points}],
-            now=now,
-        )
-        guest_service.join(tx, guest_id, row.cafe_id, now)
-        eventlog.log(
-            tx, "import_claimed", now, cafe_id=row.cafe_id, guest_id=guest_id, points=row.points
-        )
-        if tell and row.points:
-            _tell(tx, guest_id, cafe, row.points, balance, now)
-        claimed.append((cafe.name, row.points, cafe.unit))
-    return claimed
+    return [_credit(tx, guest_id, row, now, tell) for row in sorted(won, key=lambda row: row.id)]
+
+
+def _credit(
+    tx: Tx, guest_id: int, won: sa.Row[Any], now: datetime, tell: bool
+) -> tuple[str, int, str]:
+    cafe = tx.execute(
+        sa.select(cafes.c.name, cafes.c.programme_id, programmes.c.unit)
+        .join(programmes, programmes.c.id == cafes.c.programme_id)
+        .where(cafes.c.id == won.cafe_id)
+    ).one()
+    balance = ledger.add_entry(
+        tx,
+        guest_id=guest_id,
+        programme_id=cafe.programme_id,
+        cafe_id=won.cafe_id,
+        kind="opening",
+        reference=f"opening:{won.id}",
+        points=won.points,
+        because=[{"rule": "opening", "points": won.points}],
+        now=now,
+    )
+    guest_service.join(tx, guest_id, won.cafe_id, now)
+    eventlog.log(
+        tx, "import_claimed", now, cafe_id=won.cafe_id, guest_id=guest_id, points=won.points
+    )
+    if tell and won.points:
+        _tell(tx, guest_id, cafe, won.points, balance, now)
+    return cafe.name, won.points, cafe.unit
 
 
 def _tell(
