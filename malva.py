@@ -54,6 +54,7 @@ from core.contract import (
     Unreadable,
     Unsupported,
 )
+from core.domain.numbering import numbered
 from core.domain.payload import parse_json
 from core.domain.phones import told_phone, typed_phone
 from core.domain.splitting import split_text
@@ -112,6 +113,7 @@ __all__ = [
     "Unreadable",
     "Unsupported",
     "hookimpl",
+    "numbered",
     "parse_json",
     "split_text",
     "told_phone",

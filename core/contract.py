@@ -58,6 +58,8 @@ class SendError(MalvaError):
     retry_after   seconds that the provider asks for; with `channel_wide` everything on the channel
                   waits, otherwise this chat
     contact_gone  the guest blocked us or no longer exists: nothing more goes there until they write
+    window_closed the messenger takes nothing of this kind before the guest's next word: the message
+                  waits for that, or is dropped if it would be stale by then
     uncertain     the call may have been carried out (a time-out after the request had left)
     """
 
@@ -69,6 +71,7 @@ class SendError(MalvaError):
         retry_after: float | None = None,
         channel_wide: bool = False,
         contact_gone: bool = False,
+        window_closed: bool = False,
         uncertain: bool = False,
     ) -> None:
         super().__init__(message)
@@ -76,6 +79,7 @@ class SendError(MalvaError):
         self.retry_after = retry_after
         self.channel_wide = channel_wide
         self.contact_gone = contact_gone
+        self.window_closed = window_closed
         self.uncertain = uncertain
 
 
@@ -193,13 +197,15 @@ MessageStatus = Literal["sent", "delivered", "read", "failed"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What the provider says became of a message. Statuses only climb, whatever order they come
-    in. `contact_gone` as in SendError."""
+    in. `retryable`, `contact_gone` and `window_closed` as in SendError, of a `failed` one."""
 
     event_id: str
     provider_id: str
     status: MessageStatus
     error: str | None = None
+    retryable: bool = False
     contact_gone: bool = False
+    window_closed: bool = False
 
 
 Received = Inbound | Receipt
@@ -210,10 +216,12 @@ Received = Inbound | Receipt
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An answer to press. `value` comes back in `Chose` (at most 64 bytes), `label` is shown."""
+    """An answer to press. `value` comes back in `Chose` (at most 64 bytes), `label` is shown.
+    `personal`: the label is about this guest (their name) and not to be kept at a provider."""
 
     value: str
     label: str
+    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,12 +273,14 @@ class Outbound:
 class Delivery:
     """One hand-over: `message` to `address`. `replaces` is the provider's id of an earlier message
     that this one takes the place of (only with `Capabilities.edits`). `id` is ours and stays the
-    same over retries: an idempotency key where the provider takes one."""
+    same over retries: an idempotency key where the provider takes one. `window_open`: whether the
+    messenger takes any message now (`Capabilities.window`), or approved templates only."""
 
     id: int
     address: str
     message: Outbound
     replaces: str | None = None
+    window_open: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,21 +303,25 @@ class Capabilities:
     """What a channel can show.
 
     options         how many options fit natively on one message; more become a numbered list
+    numbers         the adapter may number fewer, too (`malva.numbered`): a typed number picks one
     text_length     characters of a message; `caption_length` of one with a picture
     edits           a sent message can be replaced in place
     asks_phone      has a one-tap button that shares the guest's own number
     proves_phone    every sender's number is known and true
     stores          storing is sending: the channel reads its messages back (`messages_after`)
+    window          for how long after a guest's word the messenger takes any message; None: always
     pace            of the whole channel; `chat_pace` to one guest
     """
 
     options: int
     text_length: int
     caption_length: int
+    numbers: bool = False
     edits: bool = False
     asks_phone: bool = False
     proves_phone: bool = False
     stores: bool = False
+    window: timedelta | None = None
     pace: Pace = Pace(30, 30)
     chat_pace: Pace = Pace(1, 20)
 

@@ -72,6 +72,7 @@ from core.services import (
     messages,
     privacy,
     rewards,
+    window,
 )
 from core.storage.tx import Tx
 
@@ -156,6 +157,8 @@ class _Turn:
                 break
             view = self.view()
         contacts.save(self.tx, self.contact, state.to_json(), self.now)
+        if self.capabilities.window is not None:
+            window.release(self.tx, self.contact.id, self.channel, self.now)
         return self.queued
 
     def carry_out(self, intentions: Sequence[Intention]) -> list[Event]:

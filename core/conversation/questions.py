@@ -78,7 +78,7 @@ def _language(w: Words, view: View) -> Outbound:
 
 
 def _name(w: Words, view: View) -> Outbound:
-    offered = [Option("name:offered", view.name)] if view.name else []
+    offered = [Option("name:offered", view.name, personal=True)] if view.name else []
     return _open(w, w.text("What is your name?"), *offered, _back(w))
 
 

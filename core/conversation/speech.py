@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from core.contract import Capabilities, Outbound
+from core.domain.numbering import numbered
 
 LONGEST_LABEL = 100
 """Characters of a text that may be an option's own or a word that is understood everywhere."""
@@ -58,7 +59,8 @@ def picked(text: str, shown: Outbound, capabilities: Capabilities) -> str | None
     said = folded(text)
     if not said:
         return None
-    if len(options) > capabilities.options and said.isascii() and said.isdigit():
+    in_numbers = capabilities.numbers or len(options) > capabilities.options
+    if in_numbers and said.isascii() and said.isdigit():
         number = int(said)
         return options[number - 1].value if 1 <= number <= len(options) else None
     return next((option.value for option in options if folded(option.label) == said), None)
@@ -66,11 +68,8 @@ def picked(text: str, shown: Outbound, capabilities: Capabilities) -> str | None
 
 def presented(message: Outbound, capabilities: Capabilities) -> Outbound:
     """`message` as the channel can show it: options that are too many become a numbered list."""
-    options = [option for row in message.options for option in row]
-    if len(options) <= capabilities.options:
-        return message
-    lines = (f"{number}. {option.label}" for number, option in enumerate(options, 1))
-    return replace(message, text="\n".join([message.text, "", *lines]), options=(), menu=False)
+    count = sum(len(row) for row in message.options)
+    return message if count <= capabilities.options else numbered(message)
 
 
 def noted(note: str, message: Outbound) -> Outbound:

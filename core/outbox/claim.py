@@ -98,7 +98,8 @@ _NEXT_DUE = Prepared(
 
 @dataclass(slots=True)
 class Claimed:
-    """A row that is ours for CLAIM, with where it goes."""
+    """A row that is ours for CLAIM, with where it goes; `heard_at` and `closed_at` are the chat's
+    as it was claimed (services/window.py)."""
 
     id: int
     contact_id: int
@@ -111,6 +112,8 @@ class Claimed:
     address: str = ""
     language: str = "en"
     gone: bool = False
+    heard_at: datetime | None = None
+    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,8 @@ def _address(tx: Tx, claimed: Sequence[Claimed]) -> None:
             contacts.c.id,
             contacts.c.address,
             contacts.c.gone_at,
+            contacts.c.heard_at,
+            contacts.c.closed_at,
             sa.func.coalesce(guests.c.language, contacts.c.language, "en").label("language"),
         )
         .select_from(contacts)
@@ -180,6 +185,7 @@ def _address(tx: Tx, claimed: Sequence[Claimed]) -> None:
     for row in claimed:
         chat = chats[row.contact_id]
         row.address, row.language, row.gone = chat.address, chat.language, chat.gone_at is not None
+        row.heard_at, row.closed_at = chat.heard_at, chat.closed_at
 
 
 def next_due(tx: Tx, channel: str, now: datetime) -> datetime | None:

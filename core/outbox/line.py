@@ -18,10 +18,10 @@ from core.bell import Bell, Rings
 from core.contract import Channel, Delivery, SendError
 from core.holding import Hold, Holder
 from core.outbox import outcomes
-from core.outbox.claim import Office, Ready, claim, lapse, next_due, prepare
+from core.outbox.claim import Claimed, Office, Ready, claim, lapse, next_due, prepare
 from core.outbox.pace import Pacer
 from core.outbox.render import drawn
-from core.services import holds
+from core.services import holds, window
 from core.services.messages import wake_up
 from core.storage.database import Database
 from core.storage.tx import Tx
@@ -184,7 +184,7 @@ class Line:
                 message = await drawn(ready.message, ready.qr)
                 row = ready.row
                 sent = await self._channel.send(
-                    Delivery(row.id, row.address, message, ready.replaces)
+                    Delivery(row.id, row.address, message, ready.replaces, self._is_open(row))
                 )
             name = sent.provider_id
             return outcomes.Sent(row, None if name is None else storable(name))
@@ -201,8 +201,14 @@ class Line:
             )
             return self._refused(ready, broken)
 
+    def _is_open(self, row: Claimed) -> bool:
+        lasts = self._channel.capabilities.window
+        return window.is_open(row.heard_at, row.closed_at, lasts, self._clock())
+
     def _refused(self, ready: Ready, error: SendError) -> outcomes.Outcome:
         row, now, text = ready.row, self._clock(), storable(str(error))[:500]
+        if error.window_closed:
+            return outcomes.Closed(row, text)
         if error.contact_gone or not error.retryable:
             return outcomes.Failed(row, text, error.uncertain, error.contact_gone)
         wait = _backoff(row.attempts)

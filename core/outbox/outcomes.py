@@ -9,7 +9,7 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from core.services import eventlog, receipts
+from core.services import eventlog, receipts, window
 from core.services.messages import RENEWAL
 from core.storage.tables import contacts, messages
 from core.storage.tx import Prepared, Tx
@@ -27,6 +27,7 @@ class Row(Protocol):
     kind: str
     attempts: int
     expires_at: datetime | None
+    heard_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,15 @@ class Failed:
     gone: bool = False
 
 
-Outcome = Sent | Again | Failed
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Nothing of this kind is taken before the guest's next word."""
+
+    row: Row
+    error: str
+
+
+Outcome = Sent | Again | Failed | Closed
 
 _SENT = Prepared(
     sa.update(messages)
@@ -76,6 +85,8 @@ def write(tx: Tx, channel: str, outcomes: Sequence[Outcome], now: datetime) -> N
     for one in outcomes:
         if isinstance(one, Again):
             _mark_again(tx, channel, one, now)
+        elif isinstance(one, Closed):
+            _mark_closed(tx, channel, one, now)
         elif isinstance(one, Failed):
             fail(tx, channel, one.row, one.error, now, uncertain=one.uncertain)
             if one.gone:
@@ -90,7 +101,7 @@ def _mark_sent(tx: Tx, channel: str, sent: Sequence[Sent], now: datetime) -> Non
         _SENT, [{"row": one.row.id, "provider_id": one.provider_id, "now": at} for one in sent]
     )
     if named := [one.provider_id for one in sent if one.provider_id is not None]:
-        receipts.settle(tx, channel, named)
+        receipts.settle(tx, channel, named, now)
 
 
 def _mark_again(tx: Tx, channel: str, one: Again, now: datetime) -> None:
@@ -108,6 +119,15 @@ def _mark_again(tx: Tx, channel: str, one: Again, now: datetime) -> None:
                 uncertain=sa.or_(_m.uncertain, sa.literal(one.uncertain)),
             )
         )
+
+
+def _mark_closed(tx: Tx, channel: str, one: Closed, now: datetime) -> None:
+    """A guest who has written since the claim has opened the window: it is tried again."""
+    if window.chat(tx, one.row.contact_id).heard_at != one.row.heard_at:
+        postpone(tx, one.row, now)
+    else:
+        window.shut(tx, one.row.contact_id, now)
+        window.set_aside(tx, one.row, channel, _ours(one.row), one.error, now)
 
 
 def postpone(tx: Tx, row: Row, due_at: datetime) -> None:
@@ -156,7 +176,8 @@ def close(
 
 
 def give_up_others(tx: Tx, served: Collection[str], now: datetime) -> None:
-    """Messages of channels that don't run here any more are given up after a day, too."""
+    """Messages that no line looks after are given up, too: those of channels that don't run here
+    any more, after a day, and those that wait for a guest's word."""
     given_up = tx.execute(
         sa.update(messages)
         .where(
@@ -170,6 +191,7 @@ def give_up_others(tx: Tx, served: Collection[str], now: datetime) -> None:
     for row in given_up:
         if row.lane != RENEWAL:
             _log(tx, "message_given_up", row.channel, row, "the channel does not run", now)
+    window.give_up(tx, now)
 
 
 def _ours(row: Row) -> sa.Update:

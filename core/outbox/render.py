@@ -12,7 +12,7 @@ from core.keys import Keys
 from core.pictures import qr_png
 from core.services.cards import render_card
 from core.services.messages import from_json
-from core.services.notices import render_notice
+from core.services.notices import WAITED, render_notice, render_waited
 from core.storage.tx import Tx
 
 CARDS = frozenset({"card", "card_renewal", "card_end"})
@@ -31,6 +31,8 @@ def render(
     """The message, and the text of a QR that is still to be drawn for it (with its address)."""
     if kind == "reply":
         return from_json(body), None
+    if kind == WAITED:
+        return render_waited(body["notices"], language), None
     if kind not in CARDS:
         return render_notice(kind, body, language), None
     message, qr = render_card(tx, kind, body, keys=keys, public_url=public_url, now=now)

@@ -224,7 +224,7 @@ def to_json(message: Outbound) -> dict[str, Any]:
         "language": message.language,
     }
     if message.options:
-        body["options"] = [[[o.value, o.label] for o in row] for row in message.options]
+        body["options"] = [[_option(o) for o in row] for row in message.options]
     if message.menu:
         body["menu"] = True
     if message.ask_phone:
@@ -238,15 +238,17 @@ def to_json(message: Outbound) -> dict[str, Any]:
     return body
 
 
+def _option(option: Option) -> list[Any]:
+    return [option.value, option.label, *([True] if option.personal else [])]
+
+
 def from_json(body: Mapping[str, Any]) -> Outbound:
     picture = body.get("picture")
     return Outbound(
         text=body["text"],
         kind=body["kind"],
         language=body["language"],
-        options=tuple(
-            tuple(Option(value, label) for value, label in row) for row in body.get("options", ())
-        ),
+        options=tuple(tuple(Option(*option) for option in row) for row in body.get("options", ())),
         menu=body.get("menu", False),
         ask_phone=body.get("ask_phone"),
         links=tuple(Link(*link) for link in body.get("links", ())),

@@ -7,7 +7,7 @@ reached (`{"names": {"en": …}, "cost": 1000}`); of `points_earned` also `becau
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -24,6 +24,11 @@ Notice = Literal["points_earned", "points_taken_back", "joined_balance"]
 Facts = Mapping[str, Any]
 
 _SIGNS: dict[str, str] = {"points_earned": "☕", "points_taken_back": "↩️", "joined_balance": "🎁"}
+
+WAITING = frozenset(_SIGNS)
+"""Kinds that a guest wants to hear of later, too, where a messenger takes nothing right now."""
+WAITED = "waited"
+"""The kind of the message that such notices become: `notices`, each its kind and its facts."""
 
 _HEARD_LAST = Prepared(
     sa.select(contacts.c.id, contacts.c.channel)
@@ -54,7 +59,7 @@ def render_notice(kind: str, facts: Facts, language: str) -> Outbound:
     w = words(language)
     points = signed(facts["points"], facts["unit"], w)
     balance = w.points(facts["balance"], facts["unit"])
-    lines = [f"{_SIGNS[kind]} {facts['cafe']}: {points}", *_why(kind, facts, w)]
+    lines = [_headline(kind, facts, w), *_why(kind, facts, w)]
     lines += [w.text("Balance: {points}", points=balance), *_outlook(facts, w)]
     return Outbound(
         text="\n".join(lines),
@@ -68,6 +73,24 @@ def render_notice(kind: str, facts: Facts, language: str) -> Outbound:
             **_reward_variables(facts, w),
         },
     )
+
+
+def render_waited(notices: Sequence[tuple[str, Facts]], language: str) -> Outbound:
+    """Notices that had to wait, as one: of each cafe the newest whole, its balance too, of the
+    others what happened."""
+    w = words(language)
+    newest = {facts["cafe"]: number for number, (_, facts) in enumerate(notices)}
+    parts = [
+        render_notice(kind, facts, language).text
+        if number == newest[facts["cafe"]]
+        else _headline(kind, facts, w)
+        for number, (kind, facts) in enumerate(notices)
+    ]
+    return Outbound(text="\n\n".join(parts), kind=WAITED, language=w.language)
+
+
+def _headline(kind: str, facts: Facts, w: Words) -> str:
+    return f"{_SIGNS[kind]} {facts['cafe']}: {signed(facts['points'], facts['unit'], w)}"
 
 
 def _why(kind: str, facts: Facts, w: Words) -> list[str]:

@@ -165,7 +165,8 @@ class Guest(SQLModel, table=True):
 
 
 class Contact(SQLModel, table=True):
-    """A guest's address on a channel, and where the conversation there stands (`state`)."""
+    """A guest's address on a channel, and where the conversation there stands (`state`). At
+    `closed_at` the provider said that it takes nothing before the guest's next word."""
 
     __table_args__ = (UniqueConstraint("channel", "address"),)
     id: int | None = _id()
@@ -178,6 +179,7 @@ class Contact(SQLModel, table=True):
     state: dict[str, Any] | None = _json()
     gone_at: datetime | None = _utc(nullable=True)
     heard_at: datetime | None = _utc(nullable=True)
+    closed_at: datetime | None = _utc(nullable=True)
     stored: int = 0  # the last Message.position, on channels that store
     created_at: datetime = _utc()
 
@@ -360,7 +362,8 @@ class Message(SQLModel, table=True):
     """The outbox. A row commits with its cause and is sent after. `body` is the message as the
     conversation means it; a card's holds no code until it is handed over (`kind`).
 
-    status: queued → sending → sent → delivered → read, or failed, expired, cancelled. Web chat
+    status: queued → sending → sent → delivered → read, or failed, expired, cancelled; `waiting` for
+    the guest's next word, where the messenger takes nothing before (services/window.py). Web chat
     keeps the guest's own words here too (kind `said`). `position` counts a contact's messages in
     the order in which they became visible, on channels that store.
     """
@@ -374,6 +377,12 @@ class Message(SQLModel, table=True):
             "id",
             sqlite_where=text("status IN ('queued', 'sending')"),
             postgresql_where=text("status IN ('queued', 'sending')"),
+        ),
+        Index(
+            "ix_message_waiting",
+            "contact_id",
+            sqlite_where=text("status = 'waiting'"),
+            postgresql_where=text("status = 'waiting'"),
         ),
         Index("ix_message_contact", "contact_id", "position"),
         Index(
@@ -406,13 +415,15 @@ class Message(SQLModel, table=True):
 
 
 class EarlyReceipt(SQLModel, table=True):
-    """A status that came before the send call had told us the message's id."""
+    """A status that came before the send call had told us the message's id; `consequence` is what
+    its failure means besides: again, closed or gone (services/receipts.py)."""
 
     __tablename__ = "early_receipt"
     channel: str = Field(primary_key=True)
     provider_id: str = Field(primary_key=True)
     status: str
     error: str | None = None
+    consequence: str | None = None
     at: datetime = _utc()
 
 
