@@ -1,7 +1,7 @@
 """Brings the .po files up to date with the source: `python -m locales.update`.
 
 What was translated stays, what the source no longer says goes, and what is new comes in without a
-translation (in English: as it is). The files carry no line numbers, dates or hosts, so a diff
+translation (in English: as it is). The files carry no places, dates or hosts, so a diff
 shows words only.
 """
 
@@ -45,12 +45,12 @@ Found = tuple[int, str, tuple[str | None, ...], list[str]]
 
 
 def gather() -> Catalog:
-    """Every text of the source, with the files that say it."""
+    """Every text of the source."""
     found = Catalog()
     for folder, keywords in KEYWORDS.items():
         methods = [(pattern.removeprefix(f"{folder}/"), method) for pattern, method in METHODS]
-        for name, _, text, _, _ in extract_from_dir(ROOT / folder, methods, keywords=keywords):
-            found.add(text, locations=[(f"{folder}/{Path(name).as_posix()}", 1)])
+        for _, _, text, _, _ in extract_from_dir(ROOT / folder, methods, keywords=keywords):
+            found.add(text)
     return found
 
 
@@ -94,9 +94,9 @@ def update(language: str, found: Catalog) -> bytes:
             string = before.string if before and before.id == message.id else None
             if language == "en" and not string:
                 string = message.id
-            merged.add(message.id, string, locations=message.locations)
+            merged.add(message.id, string)
     body = BytesIO()
-    write_po(body, merged, width=100, omit_header=True, sort_output=True, include_lineno=False)
+    write_po(body, merged, width=100, omit_header=True, sort_output=True, no_location=True)
     return _header(language, known).encode() + body.getvalue()
 
 

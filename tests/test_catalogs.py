@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from babel.messages import Catalog
-from babel.messages.catalog import Message
 
 from core import i18n
 from core.i18n import CATALOGS, LANGUAGES, catalog, faults, words
@@ -133,13 +132,3 @@ def test_all_three_languages_are_ready_in_no_time() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True)
     assert float(ran.stdout) < 0.3
-
-
-def test_a_message_of_the_catalog_says_where_it_is_used_without_line_numbers() -> None:
-    locations: list[Message] = [message for message in catalog("en") if message.id]
-    assert all(
-        name.startswith(("core/", "channels/", "portal/"))
-        for m in locations
-        for name, _ in m.locations
-    )
-    assert all(line is None for m in locations for _, line in m.locations)
