@@ -26,7 +26,9 @@ def regulars(telegram: TelegramSimulator, number: int) -> list[Guest]:
     return found
 
 
-def settle(database: Database, secret_key: str, chats: Sequence[Guest]) -> str:
+def settle(
+    database: Database, secret_key: str, chats: Sequence[Guest], *, station: str | None = None
+) -> str:
     """The cafe `bife` with these guests, and the token of its till."""
 
     def write(tx: Tx, now: datetime) -> str:
@@ -45,6 +47,6 @@ def settle(database: Database, secret_key: str, chats: Sequence[Guest]) -> str:
             )
             contact = {"channel": "telegram", "address": str(chat.id), "guest_id": guest_id}
             tx.execute(sa.insert(tables.contacts).values(**contact, created_at=now, heard_at=now))
-        return tills.add(tx, "bife", "Bar", None, now)
+        return tills.add(tx, "bife", "Bar", station, now)
 
     return database.write_now(write, datetime.now(UTC))
