@@ -28,9 +28,10 @@ async function fetchCode() {
     const response = await fetch(`${here}/code`, { method: "POST", cache: "no-store" });
     if (response.status === 404) return end();
     if (!response.ok) throw new Error(String(response.status));
-    show(await response.json());
+    const answer = await response.json();
     tries = 0;
     notice.textContent = "";
+    show(answer);
   } catch {
     notice.textContent = card && performance.now() < card.goodUntil ? words.offline : words.lost;
     retry = setTimeout(() => document.hidden || ask(), Math.min(1000 * 2 ** tries++, 8000));
@@ -53,6 +54,7 @@ function show(answer) {
 
 function celebrate() {
   notice.textContent = words.used;
+  setTimeout(() => notice.textContent === words.used && (notice.textContent = ""), 5000);
   tick.classList.remove("seen");
   void tick.getBoundingClientRect(); // so that it begins again
   tick.classList.add("seen");

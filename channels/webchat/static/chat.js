@@ -331,13 +331,14 @@ function begin() {
     return;
   }
   const { payload, known } = document.body.dataset;
-  begun = !known || (payload !== "" && isNews(payload));
+  begun = isNews(payload) || !known;
   if (known) listen();
   if (begun) write({ kind: "start", payload });
 }
 
 /** A cafe's link is followed once: a page with the chat in a frame has it on every visit. */
 function isNews(payload) {
+  if (!payload) return false;
   try {
     const before = localStorage.getItem("malva-start");
     localStorage.setItem("malva-start", payload);
