@@ -125,7 +125,7 @@ def test_cafes_that_share_a_programme_share_the_balance(shop):
     other = Shop(shop.tx, "rife")
     shop.order("1", 100_00, visit=shop.visit(ana).public_id)
     assert other.order("1", 10_00, visit=other.visit(ana).public_id).response["balance"] == 10
-    other.cafe = replace(other.cafe, programme_id=shop.cafe.programme_id)
+    other.cafe = other.cafe._replace(programme_id=shop.cafe.programme_id)
     assert other.order("2", 10_00, visit=other.visit(ana).public_id).response["balance"] == 110
 
 

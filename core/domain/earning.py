@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 Because = dict[str, Any]
 """One reason for points, kept with them for ever:
@@ -20,8 +20,7 @@ Because = dict[str, Any]
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(NamedTuple):
     """A programme's rule for money: `earn_minor` spent gives `earn_points`."""
 
     earn_minor: int
@@ -46,8 +45,7 @@ class Item:
     sku: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Award:
+class Award(NamedTuple):
     """`carry_minor` is what the account carries from now on, not what this order added to it."""
 
     points: int

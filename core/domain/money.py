@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 MAX_MAJOR = 10**9
 """More than any till has seen: a larger amount is a mistake."""
@@ -23,6 +24,7 @@ _THREE_DECIMALS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 _FOUR_DECIMALS = frozenset(("CLF", "UYW"))
 
 
+@lru_cache(maxsize=200)
 def exponent(currency: str) -> int:
     """How many decimals `currency` has (ISO 4217); ValueError for what is no currency code."""
     if not _CURRENCY.fullmatch(currency):

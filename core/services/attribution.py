@@ -5,8 +5,8 @@ Where none of these decides, it is nobody's, rather than the wrong guest's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -18,8 +18,7 @@ from core.storage.tables import guests, tills
 from core.storage.tx import Prepared, Tx
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(NamedTuple):
     """The guest of an order, and the visit that said so (None: a reward card did). `takes`: the
     order didn't name the visit, and claims it for itself."""
 

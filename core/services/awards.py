@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.contract import OrderCounted
-from core.domain.earning import Award, Item, award
+from core.domain.earning import Award, Item, Rates, award
 from core.services import ledger, programmes, rewards
 from core.services.cafes import CafeRow
 from core.services.notices import notify
 from core.storage.tx import Tx
 
 
-@dataclass(frozen=True, slots=True)
-class Earned:
+class Earned(NamedTuple):
     """An award that is not on the (locked) account yet."""
 
     guest: ledger.Holder
     account: ledger.Account
-    unit: str
     award: Award
 
     @property
@@ -45,19 +42,17 @@ def weigh(
     left_minor: int | None = None,
 ) -> Earned:
     """What an order earns the guest; locks their account. `left_minor` as in `earning.award`."""
-    programme = programmes.get(tx, cafe.programme_id)
-    skus = [item.sku for item in items if item.sku is not None]
-    account = ledger.lock(tx, guest.id, programme.id)
+    account = ledger.lock(tx, guest.id, cafe.programme_id)
     earned = award(
-        programme.rates,
-        programmes.worth(tx, programme.id, skus) if skus else {},
+        Rates(cafe.earn_minor, cafe.earn_points),
+        programmes.worth(tx, cafe.programme_id, items) if items else {},
         total_minor=total_minor,
         currency=cafe.currency,
         items=items,
         carry_minor=account.carry_minor,
         left_minor=left_minor,
     )
-    return Earned(guest, account, programme.unit, earned)
+    return Earned(guest, account, earned)
 
 
 def give(
@@ -80,7 +75,7 @@ def give(
         facts: dict[str, Any] = {
             "cafe": cafe.name,
             "points": award.points,
-            "unit": earned.unit,
+            "unit": cafe.unit,
             "balance": earned.balance,
             "because": award.because,
         }

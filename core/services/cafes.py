@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -24,21 +24,34 @@ FIRST_REWARD = {"en": "Free coffee", "sr": "Besplatna kafa", "ru": "Беспла
 FIRST_REWARD_COST = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class CafeRow:
-    """A cafe, as orders and refunds need it."""
+class CafeRow(NamedTuple):
+    """A cafe and how its programme earns, as orders and refunds need it: `earn_minor` spent gives
+    `earn_points` of `unit` (points or stamps)."""
 
     id: int
     slug: str
     name: str
     currency: str
     programme_id: int
+    unit: str
+    earn_minor: int
+    earn_points: int
 
+
+ROW = (
+    cafes.c.id,
+    cafes.c.slug,
+    cafes.c.name,
+    cafes.c.currency,
+    cafes.c.programme_id,
+    programmes.c.unit,
+    programmes.c.earn_minor,
+    programmes.c.earn_points,
+)
+"""The columns of a CafeRow, from a join of both tables."""
 
 _BY_ID = Prepared(
-    sa.select(cafes.c.id, cafes.c.slug, cafes.c.name, cafes.c.currency, cafes.c.programme_id).where(
-        cafes.c.id == sa.bindparam("cafe")
-    )
+    sa.select(*ROW).join_from(cafes, programmes).where(cafes.c.id == sa.bindparam("cafe"))
 )
 
 

@@ -13,7 +13,7 @@ from core.domain import codes
 from core.domain.phones import told_phone
 from core.i18n import best_language, words
 from core.phrases import name_in
-from core.services import ledger, lockout, programmes, rewards, visits
+from core.services import ledger, lockout, rewards, visits
 from core.services.errors import Ambiguous, CodeUsed, Refusal, UnknownCode
 from core.services.tills import Till
 from core.services.visits import Proof
@@ -175,7 +175,7 @@ def _answer(tx: Tx, till: Till, visit: str, guest_id: int, language: str | None)
         visit=visit,
         guest=Named(guest.public_id, guest.name, guest.language),
         balance=balance,
-        unit=programmes.get(tx, till.cafe.programme_id).unit,
+        unit=till.cafe.unit,
         rewards=tuple(
             Offer(str(reward.id), name_in(reward.names, w), reward.cost, reward.cost <= balance)
             for reward in offered

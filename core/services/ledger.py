@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -18,8 +18,7 @@ from core.storage.types import from_micros, to_micros
 Kind = Literal["order", "refund", "opening", "merge"]
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """A guest's account in a programme, locked until the transaction ends. `carry_minor` is what
     the last orders left over that was too little for a point."""
 
@@ -202,8 +201,7 @@ def prove(tx: Tx) -> list[Discrepancy]:
     return [Discrepancy(*map(int, row)) for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """A guest whom points can go to."""
 
     id: int

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -215,8 +215,7 @@ def _short(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()[:NAME_LENGTH]
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
+class _Sent(NamedTuple):
     """An order as it came, and how."""
 
     cafe: CafeRow

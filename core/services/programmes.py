@@ -2,44 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import orjson
 import sqlalchemy as sa
 
-from core.domain.earning import Rates, Worth
+from core.domain.earning import Item, Worth
 from core.storage.tables import products, programmes
 from core.storage.tx import Prepared, Tx
 
 
-@dataclass(frozen=True, slots=True)
-class ProgrammeRow:
-    """`unit`: points or stamps."""
-
-    id: int
-    currency: str
-    unit: str
-    rates: Rates
-
-
-_BY_ID = Prepared(
-    sa.select(
-        programmes.c.currency,
-        programmes.c.unit,
-        programmes.c.earn_minor,
-        programmes.c.earn_points,
-    ).where(programmes.c.id == sa.bindparam("programme"))
-)
-
-
-def get(tx: Tx, programme_id: int) -> ProgrammeRow:
-    """LookupError where there is none."""
-    row = tx.run(_BY_ID, programme=programme_id)
-    if row is None:
-        raise LookupError(f"there is no programme {programme_id}")
-    currency, unit, earn_minor, earn_points = row
-    return ProgrammeRow(programme_id, currency, unit, Rates(earn_minor, earn_points))
+def unit(tx: Tx, programme_id: int) -> str:
+    """What the programme calls its points: points or stamps."""
+    return str(tx.scalar(sa.select(programmes.c.unit).where(programmes.c.id == programme_id)))
 
 
 _PRODUCT = Prepared(
@@ -51,10 +26,10 @@ _PRODUCT = Prepared(
 )
 
 
-def worth(tx: Tx, programme_id: int, skus: Collection[str]) -> dict[str, Worth]:
-    """Those of `skus` that are products worth points of their own."""
+def worth(tx: Tx, programme_id: int, items: Iterable[Item]) -> dict[str, Worth]:
+    """The products among `items` that are worth points of their own, by sku."""
     found = {}
-    for sku in set(skus):
+    for sku in {item.sku for item in items if item.sku is not None}:
         row = tx.run(_PRODUCT, programme=programme_id, sku=sku)
         if row is not None:
             found[sku] = Worth(row[0], orjson.loads(row[1]))

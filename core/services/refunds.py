@@ -221,7 +221,7 @@ def _tell(tx: Tx, cafe: CafeRow, order: _Order, effect: _Effect, now: datetime) 
         facts: dict[str, Any] = {
             "cafe": cafe.name,
             "points": points,
-            "unit": programmes.get(tx, account.programme_id).unit,
+            "unit": programmes.unit(tx, account.programme_id),
             "balance": effect.balance,
         }
         facts |= rewards.outlook(tx, account.programme_id, account.balance, effect.balance)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -13,8 +12,7 @@ from core.storage.tables import rewards
 from core.storage.tx import Prepared, Tx
 
 
-@dataclass(frozen=True, slots=True)
-class RewardRow:
+class RewardRow(NamedTuple):
     """`names` by language, `cost` in points."""
 
     id: int

@@ -13,7 +13,7 @@ from core.services import cafes as cafe_service
 from core.services import eventlog
 from core.services.cafes import CafeRow
 from core.services.errors import NotPossible
-from core.storage.tables import cafes, tills
+from core.storage.tables import cafes, programmes, tills
 from core.storage.tx import Prepared, Tx
 
 PREFIX = "mt_"
@@ -32,16 +32,9 @@ class Till:
 
 
 _BY_TOKEN = Prepared(
-    sa.select(
-        tills.c.id,
-        tills.c.name,
-        cafes.c.id,
-        cafes.c.slug,
-        cafes.c.name,
-        cafes.c.currency,
-        cafes.c.programme_id,
-    )
+    sa.select(tills.c.id, tills.c.name, *cafe_service.ROW)
     .join_from(tills, cafes)
+    .join(programmes)
     .where(tills.c.token_hash == sa.bindparam("token_hash"), tills.c.revoked_at.is_(None))
 )
 

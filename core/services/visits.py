@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 import sqlalchemy as sa
 
@@ -18,8 +17,7 @@ from core.storage.types import from_micros, to_micros
 Proof = Literal["qr", "code", "phone"]
 
 
-@dataclass(frozen=True, slots=True)
-class VisitRow:
+class VisitRow(NamedTuple):
     """An interval [opened_at, ends_at) at a till that belongs to one guest. `taken`: an order that
     didn't name it has claimed it."""
 
