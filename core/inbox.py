@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from core.contract import (
     Channel,
@@ -62,6 +63,17 @@ class _Answer(Exception):
         self.response = PlainTextResponse(text, status)
 
 
+class Endpoint:
+    """An endpoint that answers for itself, without what Starlette wraps around functions."""
+
+    def __init__(self, answer: Callable[[HttpRequest], Awaitable[Response]]) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(HttpRequest(scope, receive, send))
+        await response(scope, receive, send)
+
+
 class Inbox:
     """`channels` and `tills` are the running plugins by name; they may be filled in later."""
 
@@ -84,8 +96,12 @@ class Inbox:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/channels/{channel}/webhook", self._channel_webhook, methods=["POST"]),
-            Route("/pos/{pos}/{cafe}/webhook", self._till_webhook, methods=["GET", "POST"]),
+            Route("/channels/{channel}/webhook", Endpoint(self._channel_webhook), methods=["POST"]),
+            Route(
+                "/pos/{pos}/{cafe}/webhook",
+                Endpoint(self._till_webhook),
+                methods=["GET", "POST"],
+            ),
         ]
 
     # -- messengers ---------------------------------------------------------------------------
@@ -197,7 +213,10 @@ class Inbox:
         return Request(
             method=request.method,
             url=self._house.public_url + path,
-            headers=dict(request.headers),
+            headers={
+                name.decode("latin-1"): value.decode("latin-1")
+                for name, value in request.scope["headers"]
+            },
             query=dict(request.query_params) if query else {},
             body=body,
         )

@@ -37,8 +37,15 @@ def malva(folder: Path, database_url: str, plugins: str = PLUGINS, **env: str) -
 @contextlib.contextmanager
 def bare() -> Iterator[int]:
     """A Starlette endpoint that answers 200 and does nothing, under the same uvicorn."""
+    with program("bench.support.bare") as port:
+        yield port
+
+
+@contextlib.contextmanager
+def program(module: str, *arguments: str) -> Iterator[int]:
+    """`python -m module PORT arguments…`, which listens on that port; gives it."""
     port = _free_port()
-    with _process([sys.executable, "-m", "bench.support.bare", str(port)], port, {}):
+    with _process([sys.executable, "-m", module, str(port), *arguments], port, {}):
         yield port
 
 

@@ -1,0 +1,74 @@
+"""A Bot API that takes everything and keeps nothing but the count: raw HTTP, so that it costs
+little beside what is measured."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+SECRET = "bench-secret"
+TOKEN = "1:benchmark-benchmark-benchmark"
+ME = b'{"ok":true,"result":{"id":1,"is_bot":true,"first_name":"Bench","username":"bench_bot"}}'
+TAKEN = b'{"ok":true,"result":{"message_id":7,"date":1,"chat":{"id":1,"type":"private"}}}'
+DONE = b'{"ok":true,"result":true}'
+
+
+class Provider:
+    """`sent`: messages that were handed over; `last` is when, on the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.sent = 0
+        self.last = 0.0
+
+    async def until(self, sent: int, timeout: float = 60) -> None:
+        async with asyncio.timeout(timeout):
+            while self.sent < sent:
+                await asyncio.sleep(0.005)
+
+    def answer(self, head: bytes) -> bytes:
+        path = head.split(b" ", 2)[1]
+        if path.endswith(b"/sendMessage"):
+            self.sent += 1
+            self.last = time.perf_counter()
+            return TAKEN
+        return ME if path.endswith(b"/getMe") else DONE
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self.buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
+            head = self.buffer[:end]
+            at = head.lower().find(b"content-length:")
+            length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
+            if len(self.buffer) < end + 4 + length:
+                return
+            self.buffer = self.buffer[end + 4 + length :]
+            body = self.provider.answer(head)
+            self.transport.write(
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+                % (len(body), body)
+            )
+
+
+@asynccontextmanager
+async def provider() -> AsyncIterator[Provider]:
+    found = Provider()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Connection(found), "127.0.0.1", 0)
+    found.url = "http://127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+    try:
+        yield found
+    finally:
+        server.close()
