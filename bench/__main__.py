@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import inspect
 import json
 import sys
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 from bench.support.results import Result, line
 
@@ -33,8 +32,9 @@ def main(names: list[str]) -> int:
 
 
 async def _collect(name: str, found: list[Result]) -> None:
-    results: Any = importlib.import_module(f"bench.{name}").run()
-    if inspect.isasyncgen(results):
+    results: Iterator[Result] | AsyncIterator[Result]
+    results = importlib.import_module(f"bench.{name}").run()
+    if isinstance(results, AsyncIterator):
         async for result in results:
             _keep(found, result)
     else:

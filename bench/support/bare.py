@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 
 async def ok(request: Request) -> Response:
+    await request.body()
     return Response(b"{}", media_type="application/json")
 
 
