@@ -30,10 +30,10 @@ async function fetchCode() {
     if (!response.ok) throw new Error(String(response.status));
     const answer = await response.json();
     tries = 0;
-    notice.textContent = "";
+    say("");
     show(answer);
   } catch {
-    notice.textContent = card && performance.now() < card.goodUntil ? words.offline : words.lost;
+    say(card && performance.now() < card.goodUntil ? words.offline : words.lost);
     retry = setTimeout(() => document.hidden || ask(), Math.min(1000 * 2 ** tries++, 8000));
   }
 }
@@ -52,9 +52,14 @@ function show(answer) {
   paper.classList.remove("stale");
 }
 
+function say(text, good = false) {
+  notice.textContent = text;
+  notice.classList.toggle("good", good);
+}
+
 function celebrate() {
-  notice.textContent = words.used;
-  setTimeout(() => notice.textContent === words.used && (notice.textContent = ""), 5000);
+  say(words.used, true);
+  setTimeout(() => notice.textContent === words.used && say(""), 5000);
   tick.classList.remove("seen");
   void tick.getBoundingClientRect(); // so that it begins again
   tick.classList.add("seen");
@@ -77,7 +82,7 @@ function hide() {
   delete digits.dataset.code;
   delete qr.dataset.text;
   paper.classList.add("stale");
-  if (tries) notice.textContent = words.lost;
+  if (tries) say(words.lost);
 }
 
 function end() {
@@ -85,7 +90,7 @@ function end() {
   source?.close();
   card = null;
   hide();
-  notice.textContent = words.gone;
+  say(words.gone);
 }
 
 // -- the points -----------------------------------------------------------------------------------
@@ -151,5 +156,5 @@ async function looked() {
 const ticking = setInterval(turn, 200);
 document.addEventListener("visibilitychange", looked);
 window.addEventListener("online", () => document.hidden || looked());
-window.addEventListener("offline", () => (notice.textContent = words.offline));
+window.addEventListener("offline", () => say(words.offline));
 looked();

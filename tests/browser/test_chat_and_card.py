@@ -59,7 +59,7 @@ def look_away(page: Page, hidden: bool) -> None:
 def test_a_guest_joins_and_the_menu_stays_at_hand(
     malva: Running, pages: OpenPage, width: int, scheme: str
 ) -> None:
-    page = pages(width, color_scheme=scheme)
+    page = pages(width, color_scheme=scheme, reduced_motion="reduce")
     join(page, malva)
     page.get_by_role("button", name="Yes").click()
     expect(page.locator(".menu").get_by_role("button")).to_have_count(3)
@@ -122,7 +122,7 @@ def test_only_the_newest_card_shows_a_code(malva: Running, pages: OpenPage) -> N
 def test_the_card_follows_what_happens_at_the_till(
     malva: Running, pages: OpenPage, width: int, scheme: str
 ) -> None:
-    page = pages(width, color_scheme=scheme)
+    page = pages(width, color_scheme=scheme, reduced_motion="reduce")
     join(page, malva)
     begin_a_step(malva)
     page.goto(malva.url + live_card(page))

@@ -47,7 +47,7 @@ def ring_up(page: Page, *skus: str) -> None:
     [(1440, "en", "light"), (390, "sr", "light"), (390, "ru", "dark"), (1440, "ru", "dark")],
 )
 def test_the_whole_loop(demo: str, pages: OpenPage, width: int, language: str, scheme: str) -> None:
-    page = pages(width, locale=language, color_scheme=scheme)
+    page = pages(width, locale=language, color_scheme=scheme, reduced_motion="reduce")
     page.goto(demo)
     unit = SAID[language][2]
     chat = join(page, language)

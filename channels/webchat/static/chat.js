@@ -190,6 +190,7 @@ function speak(language) {
   send.title = words.send;
   send.setAttribute("aria-label", words.send);
   menu.setAttribute("aria-label", words.menu);
+  newer.textContent = words.newer;
 }
 
 // -- what goes ------------------------------------------------------------------------------------
