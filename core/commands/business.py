@@ -57,9 +57,11 @@ def staff_add(
     login: str, role: str, cafe: str | None, name: str | None, password_stdin: bool
 ) -> None:
     """Add a member of staff; asks for the password."""
+    password = _password(password_stdin)  # asked at once: the imports take a moment
+
     from core.services import staff
 
-    password_hash = staff.hash_password(_password(password_stdin))
+    password_hash = staff.hash_password(password)
     with opened() as database:
         database.write_now(staff.add, login, name or login, role, cafe, password_hash, now())
     click.echo(f"{login} may sign in as {role}")
