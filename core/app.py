@@ -200,6 +200,7 @@ class Malva:
                 self._settings.public_url,
                 self._keys,
                 self._business.privacy_url,
+                channels=self._channels,
             ),
             background=self._background,
             clock=self._clock,

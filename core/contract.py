@@ -300,8 +300,9 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a channel can show.
+    """What a channel is called and can show.
 
+    title           the messenger's own name ("WhatsApp"); "": the channel's
     options         how many options fit natively on one message; more become a numbered list
     numbers         the adapter may number fewer, too (`malva.numbered`): a typed number picks one
     text_length     characters of a message; `caption_length` of one with a picture
@@ -317,6 +318,7 @@ class Capabilities:
     text_length: int
     caption_length: int
     numbers: bool = False
+    title: str = ""
     edits: bool = False
     asks_phone: bool = False
     proves_phone: bool = False

@@ -6,14 +6,17 @@ what came of it goes back to the engine as an event, until nothing is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
+
 from core.contract import (
     Capabilities,
+    Channel,
     Chose,
     Content,
     GuestJoined,
@@ -43,9 +46,14 @@ from core.conversation.types import (
     Intention,
     Join,
     Joined,
+    Linked,
+    LinkOffered,
+    LinkRefused,
     LoadPoints,
+    Messenger,
     NextReward,
     NotKnown,
+    OfferLink,
     Outcome,
     PhoneProven,
     PointsLoaded,
@@ -55,8 +63,10 @@ from core.conversation.types import (
     Registered,
     ShowCard,
     State,
+    UseLink,
     View,
 )
+from core.domain import linkcodes
 from core.domain.phones import told_phone
 from core.i18n import best_language, words
 from core.keys import Keys
@@ -64,6 +74,7 @@ from core.phrases import name_in
 from core.services import (
     cafes,
     cards,
+    connecting,
     contacts,
     guests,
     importing,
@@ -74,6 +85,7 @@ from core.services import (
     rewards,
     window,
 )
+from core.storage.tables import contacts as contact_rows
 from core.storage.tx import Tx
 
 MOST_STEPS = 8
@@ -86,13 +98,14 @@ LONGEST_KEPT = 4000
 @dataclass(frozen=True, slots=True)
 class House:
     """Whose conversation it is. `privacy_url`: instead of the built-in notice; `region` (ISO 3166):
-    whose phone numbers guests may type without their country."""
+    whose phone numbers guests may type without their country; `channels`: the running ones."""
 
     business: str
     public_url: str
     keys: Keys
     privacy_url: str = ""
     region: str = "RS"
+    channels: Mapping[str, Channel] = field(default_factory=dict)
 
 
 def talk(
@@ -183,6 +196,7 @@ class _Turn:
             privacy_url=house.privacy_url or f"{house.public_url}/privacy",
             capabilities=self.capabilities,
             cafes=self.cafes,
+            messengers=self.messengers,
             name=contact.name,
             language=best_language(contact.language),
             phone=contact.phone,
@@ -194,6 +208,21 @@ class _Turn:
         if self._cafes is None:
             self._cafes = [CafeView(cafe.slug, cafe.name) for cafe in cafes.everyone(self.tx)]
         return self._cafes
+
+    def messengers(self) -> Sequence[Messenger]:
+        mine = set() if self.contact.guest_id is None else self.linked()
+        return [
+            Messenger(name, self.title_of(name, channel.capabilities), name in mine)
+            for name, channel in self.house.channels.items()
+        ]
+
+    def title_of(self, name: str, capabilities: Capabilities) -> str:
+        """A messenger's own name; that of a chat of ours is a word of the guest's language."""
+        language = self.contact.language if self.contact.guest_id is None else self.guest().language
+        return words(best_language(language)).text(capabilities.title or name)
+
+    def linked(self) -> set[str]:
+        return set(connecting.channels_of(self.tx, self.guest_id))
 
     def guest(self) -> GuestView:
         if self._guest is None:
@@ -211,6 +240,7 @@ class _Turn:
             birthday=known.birthday,
             home=CafeView(*known.home) if known.home else None,
             offers=known.offers,
+            told_on=known.told_on,
         )
 
     def say(self, reply: Outbound) -> None:
@@ -349,6 +379,49 @@ class _Turn:
         else:
             guests.change(self.tx, self.guest_id, change.setting, change.value)
 
+    def offer_link(self, intention: OfferLink) -> LinkOffered:
+        code = connecting.offer(self.tx, self.guest_id, self.contact.id, self.now)
+        others = {n: c for n, c in self.house.channels.items() if n != self.channel}
+        links = [
+            (self.title_of(name, channel.capabilities), link)
+            for name, channel in others.items()
+            if (link := channel.join_link(f"{linkcodes.DEEP_LINK}{code}"))
+        ]
+        return LinkOffered(code, tuple(links))
+
+    def use_link(self, intention: UseLink) -> Linked | LinkRefused:
+        """The one who gave the code out stays; who was here before becomes them."""
+        offer = connecting.use(self.tx, intention.code, self.channel, self.now)
+        if offer is None:
+            return LinkRefused()
+        keep, other = offer.guest_id, self.contact.guest_id
+        merged = other is not None and other != keep
+        if merged and other is not None:
+            linking.merge(self.tx, keep=keep, other=other, now=self.now)
+        self.become(keep)
+        self.tell_of_link(offer)
+        return Linked(guests.profile(self.tx, keep).name, self.balances(), merged)
+
+    def tell_of_link(self, offer: connecting.Offer) -> None:
+        """Where the code was given out, whoever has that phone sees that it was used."""
+        if offer.contact_id == self.contact.id:
+            return
+        channel = self.tx.scalar(
+            sa.select(contact_rows.c.channel).where(contact_rows.c.id == offer.contact_id)
+        )
+        w = words(self.guest().language)
+        here = self.title_of(self.channel, self.capabilities)
+        text = w.text("{messenger} is connected to your card now.", messenger=here)
+        messages.put(
+            self.tx,
+            contact_id=offer.contact_id,
+            channel=channel,
+            lane=messages.NOTIFICATION,
+            kind="reply",
+            body=messages.to_json(Outbound(text=text, language=w.language)),
+            now=self.now,
+        )
+
     def export(self, intention: Export) -> Exported:
         public_id = guests.profile(self.tx, self.guest_id).public_id
         signed = self.house.keys.sign_for_a_while("export", public_id)
@@ -371,6 +444,8 @@ _CARRY_OUT: dict[type[Intention], Callable[[_Turn, Any], Outcome | None]] = {
     Join: _Turn.join,
     ProvePhone: _Turn.prove_phone,
     Change: _Turn.change,
+    OfferLink: _Turn.offer_link,
+    UseLink: _Turn.use_link,
     Export: _Turn.export,
     Erase: _Turn.erase,
 }

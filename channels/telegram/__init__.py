@@ -56,6 +56,7 @@ def channel(settings: Settings, gateway: malva.Gateway) -> Telegram:
 class Telegram:
     # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
     capabilities = malva.Capabilities(
+        title="Telegram",
         options=100,
         text_length=TEXT,
         caption_length=CAPTION,
@@ -183,7 +184,7 @@ class Telegram:
         try:
             for call in calls(delivery):
                 answer = await self._bot(call)
-                if first is None and isinstance(answer, types.Message):
+                if first is None and isinstance(answer, types.MessageId | types.Message):
                     first = str(answer.message_id)
         except Exception as error:  # SendError and nothing else, and no cause that names the token
             if delivery.replaces and not_modified(error):

@@ -52,7 +52,12 @@ def pages(settings: Settings, gateway: malva.Gateway, services: Any) -> Sequence
 
 class WebChat:
     capabilities = malva.Capabilities(
-        options=20, text_length=4000, caption_length=4000, edits=True, stores=True
+        title=malva.N_("Chat in the browser"),
+        options=20,
+        text_length=4000,
+        caption_length=4000,
+        edits=True,
+        stores=True,
     )
 
     def __init__(self, gateway: malva.Gateway) -> None:

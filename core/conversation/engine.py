@@ -10,7 +10,16 @@ from datetime import datetime
 from typing import Any
 
 from core.contract import Chose, Content, Said, SharedPhone, Started
-from core.conversation import card, help, menu, my_data, points, registration, settings
+from core.conversation import (
+    card,
+    help,
+    menu,
+    messengers,
+    my_data,
+    points,
+    registration,
+    settings,
+)
 from core.conversation.questions import asked, question, refused, words_of
 from core.conversation.speech import command, picked, presented
 from core.conversation.types import (
@@ -19,6 +28,9 @@ from core.conversation.types import (
     Event,
     Exported,
     Joined,
+    Linked,
+    LinkOffered,
+    LinkRefused,
     NotKnown,
     PhoneProven,
     PointsLoaded,
@@ -50,12 +62,13 @@ def step(state: State, event: Event, view: View, now: datetime) -> Step:
 def _guest_did(state: State, event: Content, view: View, now: datetime) -> Step:
     match event:
         case Said(text):
-            value = _meant(state, view, text)
-            return _chose(state, view, value) if value else settings.typed(state, view, text, now)
+            if value := _meant(state, view, text):
+                return _chose(state, view, value)
+            return messengers.typed(state, text) or settings.typed(state, view, text, now)
         case Chose(value):
             return _chose(state, view, value)
         case Started(payload):
-            return menu.started(state, view, payload)
+            return messengers.followed(state, payload) or menu.started(state, view, payload)
         case SharedPhone(phone, own=True):
             return Step(NOTHING, (), (ProvePhone(phone),))
         case SharedPhone():
@@ -100,6 +113,8 @@ _CHOICES: Mapping[str, Callable[[State, View, str], Step]] = {
     "name": settings.chose_name,
     "cafe": settings.chose_cafe,
     "offers": settings.chose_offers,
+    "told_on": settings.chose_messenger,
+    "link": messengers.offered,
     "data": my_data.chosen,
     "erase": my_data.confirmed,
     "help": help.given,
@@ -115,6 +130,9 @@ _OUTCOMES: Mapping[type, Callable[[State, View, Any], Step]] = {
     Joined: menu.joined,
     PointsLoaded: points.shown,
     PhoneProven: settings.phone_proven,
+    LinkOffered: messengers.code_given,
+    Linked: messengers.linked,
+    LinkRefused: messengers.refused,
     Exported: my_data.exported,
     Erased: my_data.erased,
 }

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from core.contract import Link, Option, Outbound
 from core.conversation import answers, menu
 from core.conversation.speech import noted
-from core.conversation.types import State, Step, View
+from core.conversation.types import Messenger, State, Step, View
 from core.i18n import LANGUAGES, N_, Words, words
 
 LANGUAGE_NAMES = {"en": "English", "sr": "Srpski", "ru": "Русский"}
@@ -112,11 +112,16 @@ def _offers(w: Words, view: View) -> Outbound:
 
 def _settings(w: Words, view: View) -> Outbound:
     cafe = (Option("set:cafe", w.text("Home cafe")),) if len(view.cafes()) > 1 else ()
+    told_on = (Option("set:told_on", w.text("Notifications")),) if len(linked_to(view)) > 1 else ()
+    link = (
+        (Option("link", w.text("Connect another messenger")),) if len(view.messengers()) > 1 else ()
+    )
     rows = (
         (Option("set:language", w.text("Language")), Option("set:name", w.text("Name"))),
         (Option("set:phone", w.text("Phone")), Option("set:email", w.text("E-mail"))),
         (Option("set:birthday", w.text("Birthday")), Option("set:offers", w.text("Offers"))),
-        (*cafe, Option("data", w.text("My data"))),
+        (*cafe, *told_on, Option("data", w.text("My data"))),
+        *((link,) if link else ()),
         (_back(w),),
     )
     return Outbound(text=_values(w, view), language=w.language, options=rows)
@@ -126,7 +131,7 @@ def _values(w: Words, view: View) -> str:
     assert view.guest
     guest, none = view.guest, "—"
     birthday = answers.birthday_text(guest.birthday, w) if guest.birthday else none
-    values = (
+    values: tuple[tuple[str, str], ...] = (
         (w.text("Language"), LANGUAGE_NAMES[w.language]),
         (w.text("Name"), guest.name),
         (w.text("Phone"), guest.phone or none),
@@ -135,8 +140,27 @@ def _values(w: Words, view: View) -> str:
         (w.text("Home cafe"), guest.home.name if guest.home else none),
         (w.text("Offers"), w.text("Yes") if guest.offers else w.text("No")),
     )
+    if len(linked_to(view)) > 1:
+        values += ((w.text("Notifications"), _told_on(w, view)),)
     lines = [f"{label}: {value}" for label, value in values]
     return "\n".join([*lines, "", w.text("What would you like to change?")])
+
+
+def linked_to(view: View) -> list[Messenger]:
+    """The messengers on which the guest has a chat."""
+    return [one for one in view.messengers() if one.linked]
+
+
+def _told_on(w: Words, view: View) -> str:
+    chosen = view.guest.told_on if view.guest else None
+    title = next((one.title for one in linked_to(view) if one.name == chosen), None)
+    return title or w.text("Where I wrote last")
+
+
+def _where(w: Words, view: View) -> Outbound:
+    titles = [Option(f"told_on:{one.name}", one.title) for one in linked_to(view)]
+    last = Option("told_on:last", w.text("Where I wrote last"))
+    return _open(w, w.text("Where should I tell you of new points?"), *titles, last, _back(w))
 
 
 def _email(w: Words, view: View) -> Outbound:
@@ -194,6 +218,7 @@ _ASK: dict[str, Callable[[Words, View], Outbound]] = {
     "cafe": _cafe,
     "offers": _offers,
     "settings": _settings,
+    "told_on": _where,
     "email": _email,
     "birthday": _birthday,
     "data": _data,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from core.contract import Chose, Content, Said, SharedPhone, Started
-from core.conversation import answers, help, menu, points
+from core.conversation import answers, help, menu, messengers, points
 from core.conversation.questions import asked, question, refused, words_of
 from core.conversation.speech import command, noted, picked
 from core.conversation.types import (
@@ -37,7 +37,9 @@ def heard(state: State, event: Content, view: View, now: datetime) -> Step:
         state = State(cafe=state.cafe)
     match event:
         case Started(payload):
-            return _started(state, view, payload)
+            return messengers.followed(state, payload) or _started(state, view, payload)
+        case Said(text) if link := messengers.typed(state, text):
+            return link
         case SharedPhone(phone, own=True):
             return Step(state, (), (FindGuest(phone),))
         case SharedPhone():

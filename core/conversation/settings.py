@@ -11,7 +11,10 @@ from core.conversation.registration import imported_line
 from core.conversation.types import NOTHING, Change, PhoneProven, State, Step, View
 from core.i18n import LANGUAGES, words
 
-QUESTIONS = ("language", "name", "phone", "email", "birthday", "cafe", "offers")
+QUESTIONS = ("language", "name", "phone", "email", "birthday", "cafe", "offers", "told_on")
+
+HEARD_LAST = "last"
+"""The answer that leaves it to where the guest wrote last."""
 OPTIONAL = ("phone", "email", "birthday")
 
 
@@ -58,6 +61,14 @@ def chose_offers(state: State, view: View, answer: str) -> Step:
         else w.text("All right, no offers.")
     )
     return Step(NOTHING, (menu.reply(w.language, text),), (Change("offers", wanted),))
+
+
+def chose_messenger(state: State, view: View, answer: str) -> Step:
+    """Where the guest wants to be told of things."""
+    if answer == HEARD_LAST:
+        return _saved(view, "told_on", None)
+    known = any(one.linked and one.name == answer for one in view.messengers())
+    return _saved(view, "told_on", answer) if known else asked(state, view)
 
 
 def removed(state: State, view: View, which: str) -> Step:

@@ -55,8 +55,19 @@ class CafeView:
 
 
 @dataclass(frozen=True, slots=True)
+class Messenger:
+    """A channel that is connected to us; `linked`: the guest has a chat there. `title` as the
+    messenger writes its own name."""
+
+    name: str
+    title: str
+    linked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class GuestView:
-    """`birthday` as kept: YYYY-MM-DD, or --MM-DD without the year."""
+    """`birthday` as kept: YYYY-MM-DD, or --MM-DD without the year; `told_on`: the channel chosen
+    for notifications."""
 
     name: str
     language: str
@@ -66,6 +77,7 @@ class GuestView:
     birthday: str | None = None
     home: CafeView | None = None
     offers: bool = False
+    told_on: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +88,7 @@ class View:
     phone           proven by the messenger, E.164
     guest           None: a stranger
     cafes           asked for only where one is chosen or named
+    messengers      those that are connected to us, likewise
     region          whose phone numbers may be typed without their country (ISO 3166)
     """
 
@@ -83,6 +96,7 @@ class View:
     privacy_url: str
     capabilities: Capabilities
     cafes: Callable[[], Sequence[CafeView]]
+    messengers: Callable[[], Sequence[Messenger]] = tuple
     name: str | None = None
     language: str = "en"
     phone: str | None = None
@@ -138,11 +152,24 @@ class ProvePhone:
 class Change:
     """A setting gets a new value: text, yes or no, or None to remove it.
 
-    setting   its question's name: language, name, phone, email, birthday, cafe (a slug), offers
+    setting   its question's name: language, name, phone, email, birthday, cafe (a slug), offers,
+              told_on (a channel)
     """
 
     setting: str
     value: str | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferLink:
+    """A code that connects another messenger → LinkOffered."""
+
+
+@dataclass(frozen=True, slots=True)
+class UseLink:
+    """The code was written here → Linked or LinkRefused."""
+
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +183,17 @@ class Erase:
 
 
 Intention = (
-    FindGuest | Register | ShowCard | LoadPoints | Join | ProvePhone | Change | Export | Erase
+    FindGuest
+    | Register
+    | ShowCard
+    | LoadPoints
+    | Join
+    | ProvePhone
+    | Change
+    | OfferLink
+    | UseLink
+    | Export
+    | Erase
 )
 
 
@@ -243,6 +280,28 @@ class PointsLoaded:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkOffered:
+    """`links`: title and address of each other messenger, where the address brings the code."""
+
+    code: str
+    links: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """This chat is `name`'s from now on; `merged`: it was another guest's, who is them now."""
+
+    name: str
+    balances: tuple[Balance, ...] = ()
+    merged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRefused:
+    """The code is nobody's, or no longer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Exported:
     url: str
 
@@ -255,7 +314,17 @@ class Erased:
 
 
 Outcome = (
-    Recognised | NotKnown | Registered | Joined | PhoneProven | PointsLoaded | Exported | Erased
+    Recognised
+    | NotKnown
+    | Registered
+    | Joined
+    | PhoneProven
+    | PointsLoaded
+    | LinkOffered
+    | Linked
+    | LinkRefused
+    | Exported
+    | Erased
 )
 Event = Content | Outcome
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from core.storage.tx import Prepared, Tx
 SECRET_BYTES = 20
 _PUBLIC_ID_BYTES = 10
 
-SETTINGS = ("language", "name", "phone", "email", "birthday", "offers")
+SETTINGS = ("language", "name", "phone", "email", "birthday", "offers", "told_on")
 """What a guest changes of themselves; the home cafe too, by `move_home`."""
 
 _g = guests.c
@@ -34,6 +34,7 @@ _PROFILE = Prepared(
         _g.email,
         _g.birthday,
         _g.offers,
+        _g.told_on,
         cafes.c.slug,
         cafes.c.name,
     )
@@ -46,7 +47,7 @@ _PROFILE = Prepared(
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What a guest told of themselves. `birthday`: YYYY-MM-DD, or --MM-DD without the year;
-    `home`: slug and name of the home cafe."""
+    `told_on`: the channel chosen for notifications; `home`: slug and name of the home cafe."""
 
     id: int
     public_id: str
@@ -57,6 +58,7 @@ class Profile:
     email: str | None
     birthday: str | None
     offers: bool
+    told_on: str | None
     home: tuple[str, str] | None
 
 
@@ -115,11 +117,10 @@ def profile(tx: Tx, guest_id: int) -> Profile:
     row = tx.run(_PROFILE, guest=guest_id)
     if row is None:
         raise LookupError(f"there is no guest {guest_id}")
-    id_, public_id, name, language, phone, proven, email, birthday, offers, slug, cafe = row
-    home = None if slug is None else (slug, cafe)
-    return Profile(
-        id_, public_id, name, language, phone, bool(proven), email, birthday, bool(offers), home
-    )
+    *told, slug, cafe = row
+    told.append(None if slug is None else (slug, cafe))
+    known = Profile(*told)
+    return replace(known, phone_proven=bool(known.phone_proven), offers=bool(known.offers))
 
 
 def find(tx: Tx, public_id: str) -> int | None:

@@ -15,6 +15,7 @@ from core.storage.tables import (
     leases,
     memberships,
     messages,
+    one_time_codes,
     orders,
     visits,
 )
@@ -50,7 +51,7 @@ def merge(tx: Tx, keep: int, other: int, now: datetime) -> None:
     """
     _move_points(tx, keep, other, now)
     _stop_cards(tx, other)
-    for rows in (orders, visits, contacts, leases):
+    for rows in (orders, visits, contacts, leases, one_time_codes):
         tx.execute(sa.update(rows).where(rows.c.guest_id == other).values(guest_id=keep))
     tx.execute(
         sa.update(imported_guests)

@@ -17,7 +17,7 @@ from core.contract import Outbound
 from core.i18n import Words, words
 from core.phrases import name_in, reached, reason_text, signed, way_to
 from core.services import messages
-from core.storage.tables import contacts
+from core.storage.tables import contacts, guests
 from core.storage.tx import Prepared, Tx
 
 Notice = Literal["points_earned", "points_taken_back", "joined_balance"]
@@ -30,17 +30,22 @@ WAITING = frozenset(_SIGNS)
 WAITED = "waited"
 """The kind of the message that such notices become: `notices`, each its kind and its facts."""
 
-_HEARD_LAST = Prepared(
+_REACHED_AT = Prepared(
     sa.select(contacts.c.id, contacts.c.channel)
+    .join(guests, guests.c.id == contacts.c.guest_id)
     .where(contacts.c.guest_id == sa.bindparam("guest_id"), contacts.c.gone_at.is_(None))
-    .order_by(contacts.c.heard_at.desc().nulls_last(), contacts.c.id.desc())
+    .order_by(
+        sa.case((contacts.c.channel == guests.c.told_on, sa.text("0")), else_=sa.text("1")),
+        contacts.c.heard_at.desc().nulls_last(),
+        contacts.c.id.desc(),
+    )
 )
 
 
 def notify(tx: Tx, guest_id: int, kind: Notice, facts: Facts, now: datetime) -> int | None:
-    """Queues a notice for where the guest was heard last; the message's id, or None if they can't
-    be reached. It is given up after a day."""
-    contact = tx.run(_HEARD_LAST, guest_id=guest_id)
+    """Queues a notice on the messenger that the guest chose, else where they were heard last; the
+    message's id, or None if they can't be reached. It is given up after a day."""
+    contact = tx.run(_REACHED_AT, guest_id=guest_id)
     if contact is None:
         return None
     return messages.put(

@@ -20,6 +20,7 @@ from core.storage.tables import (
     ledger_entries,
     memberships,
     messages,
+    one_time_codes,
     order_lines,
     orders,
     programmes,
@@ -61,7 +62,7 @@ def erase(tx: Tx, guest_id: int, now: datetime) -> None:
     everyone = _selves(tx, guest_id)
     chats = sa.select(contacts.c.id).where(contacts.c.guest_id.in_(everyone))
     tx.execute(sa.delete(messages).where(messages.c.contact_id.in_(chats)))
-    for rows in (contacts, leases, memberships):
+    for rows in (one_time_codes, contacts, leases, memberships):
         tx.execute(sa.delete(rows).where(rows.c.guest_id.in_(everyone)))
     tx.execute(sa.delete(imported_guests).where(imported_guests.c.claimed_by.in_(everyone)))
     tx.execute(
@@ -75,6 +76,7 @@ def erase(tx: Tx, guest_id: int, now: datetime) -> None:
             birthday=None,
             home_cafe_id=None,
             offers=False,
+            told_on=None,
             secret=b"",
             card_version=_g.card_version + 1,
             erased_at=now,
@@ -104,6 +106,7 @@ def _profile(guest_id: int) -> sa.Select[Any]:
             _g.birthday,
             cafes.c.name.label("home_cafe"),
             _g.offers,
+            _g.told_on,
             _g.created_at,
         )
         .select_from(guests)

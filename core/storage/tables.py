@@ -157,6 +157,7 @@ class Guest(SQLModel, table=True):
     birthday: str | None = None  # YYYY-MM-DD, or --MM-DD where the year was kept back
     home_cafe_id: int | None = _ref("cafe", index=True, nullable=True)
     offers: bool = False
+    told_on: str | None = None  # the channel chosen for notifications; None: where heard last
     secret: bytes
     card_version: int = 1
     created_at: datetime = _utc()
@@ -182,6 +183,17 @@ class Contact(SQLModel, table=True):
     closed_at: datetime | None = _utc(nullable=True)
     stored: int = 0  # the last Message.position, on channels that store
     created_at: datetime = _utc()
+
+
+class OneTimeCode(SQLModel, table=True):
+    """An eight-character code that the guest writes on another messenger, which then is theirs
+    too. `contact_id` is the chat that it was given in; only SHA-256 of the code is kept."""
+
+    __tablename__ = "one_time_code"
+    code_hash: bytes = Field(primary_key=True)
+    guest_id: int = _ref("guest", index=True)
+    contact_id: int = _ref("contact")
+    expires_at: datetime = _utc()
 
 
 class Membership(SQLModel, table=True):
@@ -494,6 +506,7 @@ ledger_entries = _table(LedgerEntry)
 memberships = _table(Membership)
 messages = _table(Message)
 order_lines = _table(OrderLine)
+one_time_codes = _table(OneTimeCode)
 orders = _table(Order)
 products = _table(Product)
 programmes = _table(Programme)
