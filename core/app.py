@@ -34,13 +34,14 @@ from core.services.desk import Business, Demo, Desk
 from core.settings import Settings, SettingsError
 from core.storage.database import Database
 from core.storage.migrate import migrate
+from core.streams import Streams
 from core.talk import House
 from core.wire import Wire
 
 log = logging.getLogger(__name__)
 
 GRACE = 3
-"""Seconds that open requests have when the server stops: event streams never end by themselves."""
+"""Seconds that open requests have when the server stops: an answer that takes longer is cut off."""
 RESTART_AFTER = 5.0
 """Seconds before a channel's own work that broke off is begun again."""
 
@@ -124,6 +125,8 @@ class Server(uvicorn.Server):
 
     def stop(self) -> None:
         self.should_exit = True
+        if isinstance(self.config.app, Streams):
+            self.config.app.end()
 
 
 def config(application: ASGIApp, settings: Settings) -> uvicorn.Config:
@@ -217,7 +220,7 @@ class Malva:
             metrics_route(self._metrics, self._database, self._settings.metrics_token),
             *self._plugins.pages,
         ]
-        return Measured(Starlette(routes=routes), self._metrics, routes)
+        return Streams(Measured(Starlette(routes=routes), self._metrics, routes))
 
     def _gateways(self, inbox: Inbox) -> Gateways:
         return Gateways(
