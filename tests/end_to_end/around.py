@@ -136,14 +136,15 @@ class Visitor:
         assert self.send("option", value=options[-1]).status_code == 200
 
     def wait_for(
-        self, text: str = "", *, option: str | None = None, timeout: float = 5.0
+        self, text: str = "", *, option: str | None = None, after: int = 0, timeout: float = 5.0
     ) -> list[dict[str, Any]]:
-        """All that Malva wrote here, once a message has this text and this option."""
+        """All that Malva wrote here, once a message behind the first `after` ones has this text and
+        this option."""
         heard: list[dict[str, Any]] = []
         try:
             for message in self.events(timeout):
                 heard += [] if message["mine"] else [message]
-                if any(_fits(one, text, option) for one in heard):
+                if any(_fits(one, text, option) for one in heard[after:]):
                     return heard
         except httpx2.TimeoutException:
             pass

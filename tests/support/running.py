@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import uvicorn
+import uvloop
 
 from core import app
 from core.keys import Keys
@@ -115,7 +116,7 @@ def _serving(
     loader.load()
     ready = threading.Event()
     held: dict[str, uvicorn.Server] = {}
-    loop = asyncio.new_event_loop()
+    loop = uvloop.new_event_loop()  # as `malva serve` has
     failed: list[BaseException] = []
 
     async def serve() -> None:
