@@ -433,6 +433,16 @@ async def test_storing_is_sending_where_a_channel_stores(database_url, clock):
         assert chat.deliveries == []
 
 
+async def test_what_stands_behind_a_stored_message_follows_at_once(database_url, clock):
+    chat = Chat(Capabilities(options=8, text_length=9, caption_length=9, stores=True))
+    async with running(database_url, chat, clock, start=False) as node:
+        queued = [await node.put(text) for text in ("one", "two", "three")]
+        began = asyncio.get_running_loop().time()
+        node.outbox.start()
+        await node.until_status(queued[-1], "sent")
+        assert asyncio.get_running_loop().time() - began < 0.9  # none was found by polling
+
+
 async def test_messages_of_a_channel_that_is_gone_are_given_up(database_url, clock):
     async with running(database_url, Chat(), clock, start=False) as node:
 

@@ -248,6 +248,7 @@ def _turn(
         return None
     claimed, more = claim(tx, office.channel, room, bulk, now)
     ready = list(prepare(tx, claimed, office, now))
+    more = more or len(ready) < len(claimed)  # what is done with here lets the next of its lane go
     return Turn(ready, more, None if more else next_due(tx, office.channel, now))
 
 
