@@ -14,19 +14,13 @@ import malva
 from core.services import cafes
 from portal.frame import Frame
 
-MESSENGERS = {
-    "telegram": "Telegram",
-    "whatsapp": "WhatsApp",
-    "viber": "Viber",
-}
-"""Messengers whose names are written in a way of their own."""
-
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to join. `messenger` is empty for the chat on our own page; `qr` a data URL."""
+    """A way to join, by a messenger or by our own chat (`here`). `qr` is a data URL."""
 
-    messenger: str
+    title: str
+    here: bool
     link: str
     qr: str
 
@@ -48,13 +42,10 @@ class JoinPage:
         for name, channel in self._frame.desk.channels.items():
             link = channel.join_link(f"cafe_{cafe.slug}")
             if link is not None:
+                here = link.startswith(f"{self._frame.gateway.public_url}/")
                 qr = await data_url(self._frame.gateway, link)
-                ways.append(Way(self._messenger(name, link), link, qr))
+                ways.append(Way(channel.capabilities.title or name, here, link, qr))
         return ways
-
-    def _messenger(self, name: str, link: str) -> str:
-        ours = link.startswith(f"{self._frame.gateway.public_url}/")
-        return "" if ours else MESSENGERS.get(name, name.replace("_", " ").title())
 
 
 async def data_url(gateway: malva.Gateway, text: str) -> str:
