@@ -184,8 +184,7 @@ class Telegram:
         try:
             for call in calls(delivery):
                 answer = await self._bot(call)
-                if first is None and isinstance(answer, types.MessageId | types.Message):
-                    first = str(answer.message_id)
+                first = first or delivery.replaces or str(answer.message_id)
         except Exception as error:  # SendError and nothing else, and no cause that names the token
             if delivery.replaces and not_modified(error):
                 return Sent(delivery.replaces)

@@ -5,6 +5,8 @@ Texts go without `parse_mode`, so markup in a name is shown as it is written.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +19,9 @@ TEXT, CAPTION = 4096, 1024
 
 Call = methods.TelegramMethod[Any]
 Markup = types.InlineKeyboardMarkup | types.ReplyKeyboardMarkup | None
+Options = tuple[tuple[malva.Option, ...], ...]
+
+_NO_PREVIEW = types.LinkPreviewOptions(is_disabled=True)
 
 
 def calls(delivery: malva.Delivery) -> list[Call]:
@@ -42,9 +47,8 @@ def calls(delivery: malva.Delivery) -> list[Call]:
 
 
 def _said(chat_id: int, text: str, markup: Markup) -> Call:
-    preview = types.LinkPreviewOptions(is_disabled=True)
     return methods.SendMessage(
-        chat_id=chat_id, text=text, reply_markup=markup, link_preview_options=preview
+        chat_id=chat_id, text=text, reply_markup=markup, link_preview_options=_NO_PREVIEW
     )
 
 
@@ -84,21 +88,32 @@ def _as_button(message: Outbound, link: malva.Link) -> bool:
 
 def _markup(message: Outbound) -> Markup:
     if message.menu or message.ask_phone:
-        rows = [[types.KeyboardButton(text=o.label) for o in row] for row in message.options]
-        if message.ask_phone:
-            rows.insert(0, [types.KeyboardButton(text=message.ask_phone, request_contact=True)])
-        return types.ReplyKeyboardMarkup(
-            keyboard=rows,
-            resize_keyboard=True,
-            is_persistent=message.menu,
-            one_time_keyboard=not message.menu,
-        )
-    buttons = [
+        return _keyboard(message.options, message.ask_phone, message.menu)
+    links = [link for link in message.links if _as_button(message, link)]
+    if not (links or message.options):
+        return None
+    rows = [*_buttons(message.options), *([_link(link)] for link in links)]
+    return types.InlineKeyboardMarkup(inline_keyboard=rows)
+
+
+@lru_cache(maxsize=256)
+def _keyboard(options: Options, ask_phone: str | None, menu: bool) -> types.ReplyKeyboardMarkup:
+    """Below the input line."""
+    rows = [[types.KeyboardButton(text=o.label) for o in row] for row in options]
+    if ask_phone:
+        rows.insert(0, [types.KeyboardButton(text=ask_phone, request_contact=True)])
+    return types.ReplyKeyboardMarkup(
+        keyboard=rows, resize_keyboard=True, is_persistent=menu, one_time_keyboard=not menu
+    )
+
+
+@lru_cache(maxsize=256)
+def _buttons(options: Options) -> Sequence[list[types.InlineKeyboardButton]]:
+    """Below a message."""
+    return [
         [types.InlineKeyboardButton(text=o.label, callback_data=o.value) for o in row]
-        for row in message.options
+        for row in options
     ]
-    buttons += [[_link(link)] for link in message.links if _as_button(message, link)]
-    return types.InlineKeyboardMarkup(inline_keyboard=buttons) if buttons else None
 
 
 def _link(link: malva.Link) -> types.InlineKeyboardButton:
