@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import orjson
 import sqlalchemy as sa
@@ -63,8 +62,10 @@ _CLAIM = Prepared(
         claimed_until=sa.bindparam("until"),
         attempts=_m.attempts + sa.literal_column("1"),
     )
-    .returning(
-        _m.due_at,
+    .returning(_m.id)
+)
+_CLAIMED = Prepared(
+    sa.select(
         _m.id,
         _m.contact_id,
         _m.lane,
@@ -73,7 +74,21 @@ _CLAIM = Prepared(
         _m.replaces,
         _m.attempts,
         _m.expires_at,
+        contacts.c.address,
+        sa.func.coalesce(guests.c.language, contacts.c.language, sa.literal_column("'en'")),
+        contacts.c.gone_at,
+        contacts.c.heard_at,
+        contacts.c.closed_at,
     )
+    .select_from(messages)
+    .join(contacts, contacts.c.id == _m.contact_id)
+    .outerjoin(guests, guests.c.id == contacts.c.guest_id)
+    .where(
+        _m.channel == sa.bindparam("on"),
+        _m.status == _SENDING,
+        _m.claimed_until == sa.bindparam("until"),
+    )
+    .order_by(_m.lane, _m.due_at, _m.id)
 )
 _NEXT_DUE = Prepared(
     sa.select(
@@ -109,11 +124,11 @@ class Claimed:
     replaces: int | None
     attempts: int
     expires_at: datetime | None
-    address: str = ""
-    language: str = "en"
-    gone: bool = False
-    heard_at: datetime | None = None
-    closed_at: datetime | None = None
+    address: str
+    language: str
+    gone: bool
+    heard_at: datetime | None
+    closed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,58 +155,50 @@ class Office:
 def claim(tx: Tx, channel: str, room: int, bulk: int, now: datetime) -> tuple[list[Claimed], bool]:
     """At most `room` rows that are due, answers first, of them at most `bulk` in other lanes, and
     whether more may be waiting. Of each contact and lane only the oldest open row is taken."""
-    claimed: list[Claimed] = []
+    times = {"now": to_micros(now), "until": to_micros(now + CLAIM)}
+    ids: set[int] = set()
     more = False
     for lane in LANES:
-        left = room - len(claimed)
+        left = room - len(ids)
         most = left if lane == ANSWER else min(left, bulk)
-        rows = _claim_lane(tx, channel, lane, most, now) if most > 0 else []
-        claimed += rows
+        rows = tx.run_all(_CLAIM, on=channel, of=lane, most=most, **times) if most > 0 else []
+        ids.update(row[0] for row in rows)
         bulk -= 0 if lane == ANSWER else len(rows)
         more = more or len(rows) >= most
-    if claimed:
-        _address(tx, claimed)
-    return claimed, more
-
-
-def _claim_lane(tx: Tx, channel: str, lane: int, most: int, now: datetime) -> list[Claimed]:
-    rows = tx.run_all(
-        _CLAIM, on=channel, of=lane, most=most, now=to_micros(now), until=to_micros(now + CLAIM)
-    )
-    return [_claimed(row) for row in sorted(rows, key=lambda row: row[:2])]
+    if not ids:
+        return [], more
+    rows = tx.run_all(_CLAIMED, on=channel, until=times["until"])
+    return [_claimed(row) for row in rows if row[0] in ids], more
 
 
 def _claimed(row: Row) -> Claimed:
-    _due, id_, contact_id, lane, kind, body, replaces, attempts, expires_at = row
-    expires = None if expires_at is None else from_micros(expires_at)
-    return Claimed(id_, contact_id, lane, kind, body, replaces, attempts, expires)
-
-
-def _address(tx: Tx, claimed: Sequence[Claimed]) -> None:
-    found = tx.execute(
-        sa.select(
-            contacts.c.id,
-            contacts.c.address,
-            contacts.c.gone_at,
-            contacts.c.heard_at,
-            contacts.c.closed_at,
-            sa.func.coalesce(guests.c.language, contacts.c.language, "en").label("language"),
-        )
-        .select_from(contacts)
-        .outerjoin(guests, guests.c.id == contacts.c.guest_id)
-        .where(contacts.c.id.in_({row.contact_id for row in claimed}))
+    id_, contact_id, lane, kind, body, replaces, attempts, expires_at, *chat = row
+    address, language, gone_at, heard_at, closed_at = chat
+    return Claimed(
+        id_,
+        contact_id,
+        lane,
+        kind,
+        body,
+        replaces,
+        attempts,
+        _moment(expires_at),
+        address,
+        language,
+        gone_at is not None,
+        _moment(heard_at),
+        _moment(closed_at),
     )
-    chats: dict[int, Any] = {chat.id: chat for chat in found}
-    for row in claimed:
-        chat = chats[row.contact_id]
-        row.address, row.language, row.gone = chat.address, chat.language, chat.gone_at is not None
-        row.heard_at, row.closed_at = chat.heard_at, chat.closed_at
+
+
+def _moment(micros: int | None) -> datetime | None:
+    return None if micros is None else from_micros(micros)
 
 
 def next_due(tx: Tx, channel: str, now: datetime) -> datetime | None:
     """When the next row becomes due; None: nothing waits for its time."""
     row = tx.run(_NEXT_DUE, on=channel, now=to_micros(now))
-    return None if row is None or row[0] is None else from_micros(row[0])
+    return None if row is None else _moment(row[0])
 
 
 def lapse(tx: Tx, channel: str, now: datetime, ours: Collection[int], *, all_: bool) -> None:

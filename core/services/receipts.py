@@ -14,7 +14,7 @@ from core.contract import Receipt
 from core.services import window
 from core.services.messages import cancel_open, wake_up
 from core.storage.tables import contacts, early_receipts, messages
-from core.storage.tx import Tx
+from core.storage.tx import Prepared, Tx
 
 LADDER = ("queued", "sending", "sent", "failed", "delivered", "read")
 """A message that the provider failed to deliver may yet be said to have arrived, not the other way
@@ -24,6 +24,9 @@ LONGEST_BACKOFF = 900.0
 
 _m = messages.c
 _e = early_receipts.c
+
+
+_ANY_PARKED = Prepared(sa.text("SELECT 1 FROM early_receipt WHERE channel = :on LIMIT 1"))
 
 
 class Told(NamedTuple):
@@ -48,6 +51,8 @@ def take(tx: Tx, channel: str, receipt: Receipt, now: datetime) -> None:
 def settle(tx: Tx, channel: str, provider_ids: Sequence[str], now: datetime) -> None:
     """Counts what was parked for messages whose ids have just been written."""
     _one_at_a_time(tx, channel)
+    if tx.run(_ANY_PARKED, on=channel) is None:
+        return
     parked = tx.execute(
         sa.delete(early_receipts)
         .where(_e.channel == channel, _e.provider_id.in_(provider_ids))
