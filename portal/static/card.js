@@ -98,10 +98,11 @@ function end() {
 function listen() {
   source?.close();
   source = new EventSource(`${here}/events`);
+  let first = true;
   source.addEventListener("state", (event) => {
-    const known = showing;
     update(event.data);
-    if (known) ask(); // a code that was used gives way to a fresh one
+    if (!first) ask(); // a code that was used gives way to a fresh one
+    first = false;
   });
 }
 

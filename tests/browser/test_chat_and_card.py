@@ -141,6 +141,7 @@ def test_the_card_follows_what_happens_at_the_till(
 def test_a_card_that_nobody_looks_at_asks_for_nothing(malva: Running, pages: OpenPage) -> None:
     page = pages(390)
     join(page, malva)
+    begin_a_step(malva)
     asked = []
     page.on("request", lambda request: request.method == "POST" and asked.append(request.url))
     page.goto(malva.url + live_card(page))
