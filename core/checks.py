@@ -14,23 +14,19 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from core import i18n
-from core.bell import Bell
-from core.contract import Finding, Received
-from core.gateway import Background, Gateways
+from core.atrest import at_rest
+from core.contract import Finding
 from core.health import OVERDUE
-from core.holding import Holder
 from core.keys import HOW_TO_MAKE, Keys
 from core.metrics import outbox_age
 from core.plugins import Loader, Plugins
 from core.pluginsfile import PluginsFile, load_plugins_toml
 from core.services import cafes, ledger
-from core.services.desk import Business, Desk
 from core.settings import Settings, SettingsError, unknown_names
 from core.storage.database import Database
 from core.storage.migrate import NewerDatabase, head, version
 from core.storage.tables import guests, ledger_entries
 from core.storage.tx import Tx
-from core.wire import Wire
 
 PATIENCE = 30.0
 """Seconds that a provider has for its answer."""
@@ -212,54 +208,26 @@ async def _running(
     settings: Settings, loader: Loader, database: Database, readable: bool, offline: bool
 ) -> list[Finding]:
     """Starts every plugin without letting it work, and asks each whether its provider answers."""
-    wire, background = Wire(), Background()
+    found: list[Finding] = []
     try:
-        gateways = _gateways(settings, loader, database, wire, background)
-        try:
-            desk = Desk(database, gateways.keys, Business(gateways.business), {})
-            plugins = loader.start(lambda config: gateways.of(config.name), desk)
-        except SettingsError as error:
-            return [_error("E004", problem) for problem in error.problems]
-        found: list[Finding] = []
-        if readable:
-            known = {cafe.slug for cafe in await database.read(cafes.everyone)}
-            found += _unknown_cafes(plugins, known, loader.file)
-        if not offline:
-            asked = [
-                *((f"channels.{name}", one.check) for name, one in plugins.channels.items()),
-                *((f"pos.{name}", one.check) for name, one in plugins.pos.items()),
-            ]
-            for answer in await asyncio.gather(*(_ask(table, check) for table, check in asked)):
-                found += answer
-        return found
-    finally:
-        await background.finish(0)
-        await wire.close()
+        async with at_rest(settings, loader, database) as plugins:
+            if readable:
+                known = {cafe.slug for cafe in await database.read(cafes.everyone)}
+                found += _unknown_cafes(plugins, known, loader.file)
+            if not offline:
+                found += await _ask_all(plugins)
+    except SettingsError as error:
+        return [_error("E004", problem) for problem in error.problems]
+    return found
 
 
-def _gateways(
-    settings: Settings, loader: Loader, database: Database, wire: Wire, background: Background
-) -> Gateways:
-    """As the server's, but nothing that a guest does is taken."""
-
-    async def deaf(channel: str, events: Sequence[Received]) -> Sequence[None]:
-        raise RuntimeError("nothing is received during a check")
-
-    def clock() -> datetime:
-        return datetime.now(UTC)
-
-    return Gateways(
-        database=database,
-        bell=Bell(database),
-        holder=Holder(database, clock),
-        keys=Keys(settings.secret_key or Keys.generate()),
-        http=wire,
-        background=background,
-        receive=deaf,
-        business=loader.file.business.name,
-        public_url=settings.public_url,
-        clock=clock,
-    )
+async def _ask_all(plugins: Plugins) -> list[Finding]:
+    asked = [
+        *((f"channels.{name}", one.check) for name, one in plugins.channels.items()),
+        *((f"pos.{name}", one.check) for name, one in plugins.pos.items()),
+    ]
+    answers = await asyncio.gather(*(_ask(table, check) for table, check in asked))
+    return [finding for answer in answers for finding in answer]
 
 
 def _unknown_cafes(plugins: Plugins, known: set[str], file: PluginsFile) -> Iterator[Finding]:

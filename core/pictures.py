@@ -32,9 +32,14 @@ async def qr_png(text: str) -> bytes:
 @lru_cache(maxsize=256)
 def draw(text: str) -> bytes:
     """As `qr_png`, in the caller's thread."""
+    return _png(modules(text))
+
+
+def modules(text: str) -> list[list[bool]]:
+    """The QR code of `text`, row by row, without the white around it; True is dark."""
     code = qrcode.QRCode(error_correction=ERROR_CORRECT_M, border=0, box_size=1, mask_pattern=MASK)
     code.add_data(text, optimize=0)
-    return _png(code.get_matrix())
+    return code.get_matrix()
 
 
 def _png(modules: list[list[bool]]) -> bytes:

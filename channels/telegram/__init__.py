@@ -196,6 +196,7 @@ class Telegram:
     async def check(self) -> Sequence[Finding]:
         try:
             me = await self._bot.get_me()
+            self._username = me.username
         except (exceptions.TelegramUnauthorizedError, exceptions.TelegramNotFound):
             hint = "ask @BotFather for the bot's token and put it into plugins.toml"
             return [Finding("MALVA-E201", "error", "Telegram does not know this token", hint)]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
-from core.commands import now, opened
+from core.commands import now, opened, settings
 
 
 @click.group()
@@ -40,6 +41,18 @@ def cafe_list() -> None:
         found = database.read_now(cafes.everyone)
     for one in found:
         click.echo(f"{one.slug}\t{one.name}\t{one.currency}\t{one.timezone}")
+
+
+@cafe.command("poster")
+@click.argument("slug")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False))
+def cafe_poster(slug: str, out: Path) -> None:
+    """Write the cafe's join posters, ready to print: a QR per messenger, as SVG and PNG."""
+    from core.posting import write_posters
+
+    with opened() as database:
+        for path in write_posters(settings(), database, slug, out):
+            click.echo(path)
 
 
 @click.group()
