@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, cast
+from urllib.parse import urlencode
 
 import orjson
 from aiogram.client.session.base import BaseSession
@@ -21,8 +22,8 @@ SECONDS = 10
 """How long a call may take, unless it says otherwise."""
 
 _TAKEN = methods.Response[types.MessageId]
-_JSON = {"Content-Type": "application/json"}
-"""https://core.telegram.org/bots/api#making-requests"""
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+"""As aiogram sends it, of the ways that https://core.telegram.org/bots/api#making-requests has."""
 
 
 def loads(text: bytes | str) -> Any:
@@ -85,10 +86,11 @@ class Session(BaseSession):
     def _request(
         self, bot: Bot, method: methods.TelegramMethod[Any]
     ) -> tuple[Mapping[str, str], bytes]:
-        """Header and body: JSON, or a form where there is a picture to upload."""
+        """Header and body: a form, of parts where there is a picture to upload."""
         if not hasattr(method, "photo") and not hasattr(method, "media"):
-            body = method.model_dump_json(exclude_unset=True, exclude_none=True, warnings=False)
-            return _JSON, body.encode()
+            given = method.model_dump(exclude_unset=True, exclude_none=True, warnings=False)
+            texts = {k: v if isinstance(v, str) else self.json_dumps(v) for k, v in given.items()}
+            return _FORM, urlencode(texts).encode()
         files: dict[str, types.BufferedInputFile] = {}
         given = method.model_dump(warnings=False, exclude_none=True)
         prepared = {
