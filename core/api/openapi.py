@@ -86,76 +86,83 @@ def _components() -> dict[str, Any]:
 
 
 def _paths() -> dict[str, Any]:
-    order = {"order_id": _ORDER_ID}
     return {
-        "/api/v1/identify": {
-            "post": _operation(
-                "identify",
-                "Who stands at the till; opens the till's visit.",
-                "Identify",
-                {200: ("Identified", "The guest, and the visit that is theirs from now on.")},
-                {404: ("unknown_code",), 409: ("ambiguous", "code_used"), 429: ("locked",)},
-                [_LANGUAGE],
-            )
+        "/api/v1/identify": {"post": _identify()},
+        "/api/v1/orders": {"post": _count_order()},
+        "/api/v1/orders/{order_id}/refunds": {"post": _refund_order()},
+        "/api/v1/orders/{order_id}/claim": {"post": _claim_order()},
+        "/api/v1/openapi.json": {"get": _describe()},
+    }
+
+
+def _identify() -> dict[str, Any]:
+    return _operation(
+        "identify",
+        "Who stands at the till; opens the till's visit.",
+        "Identify",
+        {200: ("Identified", "The guest, and the visit that is theirs from now on.")},
+        {404: ("unknown_code",), 409: ("ambiguous", "code_used"), 429: ("locked",)},
+        [_LANGUAGE],
+    )
+
+
+def _count_order() -> dict[str, Any]:
+    return _operation(
+        "countOrder",
+        "An order was paid.",
+        "Order",
+        {
+            201: ("OrderAnswer", "Counted."),
+            200: ("OrderAnswer", "It was counted before; this is what was said then."),
         },
-        "/api/v1/orders": {
-            "post": _operation(
-                "countOrder",
-                "An order was paid.",
-                "Order",
-                {
-                    201: ("OrderAnswer", "Counted."),
-                    200: ("OrderAnswer", "It was counted before; this is what was said then."),
-                },
-                {
-                    404: ("unknown_visit", "unknown_redemption"),
-                    409: ("conflict",),
-                    422: ("wrong_currency",),
-                },
-                [_KEY],
-            )
+        {
+            404: ("unknown_visit", "unknown_redemption"),
+            409: ("conflict",),
+            422: ("wrong_currency",),
         },
-        "/api/v1/orders/{order_id}/refunds": {
-            "post": _operation(
-                "refundOrder",
-                "Part of an order, or all that is left of it, was given back.",
-                "Refund",
-                {
-                    201: ("RefundAnswer", "The points it had given are taken back."),
-                    202: ("RefundAnswer", "Parked: its order isn't known yet."),
-                    200: ("RefundAnswer", "It was taken before; this is what was said then."),
-                },
-                {409: ("conflict", "too_much")},
-                [*order.values(), _KEY],
-            )
+        [_KEY],
+    )
+
+
+def _refund_order() -> dict[str, Any]:
+    return _operation(
+        "refundOrder",
+        "Part of an order, or all that is left of it, was given back.",
+        "Refund",
+        {
+            201: ("RefundAnswer", "The points it had given are taken back."),
+            202: ("RefundAnswer", "Parked: its order isn't known yet."),
+            200: ("RefundAnswer", "It was taken before; this is what was said then."),
         },
-        "/api/v1/orders/{order_id}/claim": {
-            "post": _operation(
-                "claimOrder",
-                "An order that is nobody's finds its guest, within 48 hours.",
-                "Claim",
-                {
-                    201: ("OrderAnswer", "Claimed."),
-                    200: ("OrderAnswer", "It was this guest's already."),
-                },
-                {
-                    404: ("unknown_order", "unknown_visit"),
-                    409: ("already_claimed",),
-                    410: ("too_late",),
-                },
-                [*order.values()],
-            )
+        {409: ("conflict", "too_much")},
+        [_ORDER_ID, _KEY],
+    )
+
+
+def _claim_order() -> dict[str, Any]:
+    return _operation(
+        "claimOrder",
+        "An order that is nobody's finds its guest, within 48 hours.",
+        "Claim",
+        {
+            201: ("OrderAnswer", "Claimed."),
+            200: ("OrderAnswer", "It was this guest's already."),
         },
-        "/api/v1/openapi.json": {
-            "get": {
-                "operationId": "describe",
-                "summary": "This document.",
-                "security": [],
-                "responses": {
-                    "200": {"description": "OpenAPI 3.1.", **_content({"type": "object"})}
-                },
-            }
+        {
+            404: ("unknown_order", "unknown_visit"),
+            409: ("already_claimed",),
+            410: ("too_late",),
         },
+        [_ORDER_ID],
+    )
+
+
+def _describe() -> dict[str, Any]:
+    return {
+        "operationId": "describe",
+        "summary": "This document.",
+        "security": [],
+        "responses": {"200": {"description": "OpenAPI 3.1.", **_content({"type": "object"})}},
     }
 
 
