@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from core.contract import Link, Option, Outbound, Picture, StoredMessage
 from core.storage.tables import contacts, messages
-from core.storage.tx import Prepared, Tx
+from core.storage.tx import Prepared, PreparedInsert, Tx
 from core.storage.types import to_micros
 
 ANSWER, NOTIFICATION, RENEWAL, CAMPAIGN = LANES = range(4)
@@ -23,9 +23,8 @@ PAGE = 200
 
 _m = messages.c
 
-_PUT = Prepared(
-    sa.insert(messages)
-    .values(
+_PUT = PreparedInsert(
+    sa.insert(messages).values(
         {
             name: sa.bindparam(name)
             for name in (
@@ -44,7 +43,6 @@ _PUT = Prepared(
             )
         }
     )
-    .returning(_m.id)
 )
 _NEXT_POSITION = Prepared(
     sa.update(contacts)
@@ -89,7 +87,7 @@ def put(
     """Queues a message; it leaves once this transaction has committed, or when it is due, and is
     given up a day after. Returns its row id; `replaces` is that of an earlier one."""
     due = due_at or now
-    row = tx.run(
+    row = tx.insert(
         _PUT,
         contact_id=contact_id,
         channel=channel,
@@ -106,7 +104,7 @@ def put(
     )
     assert row is not None
     tx.ring(wake_up(channel))
-    return int(row[0])
+    return row
 
 
 def ride_along(tx: Tx, row_id: int, now: datetime) -> Outbound | None:

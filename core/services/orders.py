@@ -30,7 +30,7 @@ from core.services.errors import (
     WrongCurrency,
 )
 from core.storage.tables import order_lines, orders
-from core.storage.tx import Prepared, Tx
+from core.storage.tx import Prepared, PreparedInsert, Tx
 from core.storage.types import from_micros, to_micros
 
 CLAIM_WITHIN = timedelta(hours=48)
@@ -242,11 +242,10 @@ def _owner(tx: Tx, sent: _Sent) -> attribution.Owner | None:
 # -- the order's row -------------------------------------------------------------------------------
 
 _o = orders.c
-_INSERT = Prepared(
+_INSERT = PreparedInsert(
     postgresql.insert(orders)
     .values({column.name: sa.bindparam(column.name) for column in _o if column.name != "id"})
     .on_conflict_do_nothing()
-    .returning(_o.id)
 )
 _INSERT_LINE = Prepared(
     sa.insert(order_lines).values(
@@ -274,7 +273,7 @@ def _insert(
     """The new row's id; None where the order, or the key, was there before."""
     order = sent.order
     given = _given(earned, order.total_minor) if earned else _NOTHING
-    row = tx.run(
+    row = tx.insert(
         _INSERT,
         cafe_id=sent.cafe.id,
         source=sent.source,
@@ -292,11 +291,9 @@ def _insert(
         response=orjson.dumps(response).decode(),
         **{**given, "because": orjson.dumps(given["because"]).decode()},
     )
-    if row is None:
-        return None
-    if order.lines:
-        tx.run_many(_INSERT_LINE, [_line(row[0], n, item) for n, item in enumerate(order.lines)])
-    return int(row[0])
+    if row is not None and order.lines:
+        tx.run_many(_INSERT_LINE, [_line(row, n, item) for n, item in enumerate(order.lines)])
+    return row
 
 
 def _given(earned: awards.Earned, earned_minor: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from core.services.cafes import CafeRow
 from core.services.errors import Conflict, Invalid, TooMuch
 from core.services.notices import notify
 from core.storage.tables import orders, refunds
-from core.storage.tx import Prepared, Row, Tx
+from core.storage.tx import Prepared, PreparedInsert, Row, Tx
 from core.storage.types import to_micros
 
 ID_LENGTH = 200
@@ -282,11 +282,10 @@ _SAME_REFUND = Prepared(
 _SAME_KEY = Prepared(
     _BEFORE.where(_r.till_id == sa.bindparam("till"), _r.idempotency_key == sa.bindparam("key"))
 )
-_INSERT = Prepared(
+_INSERT = PreparedInsert(
     postgresql.insert(refunds)
     .values({column.name: sa.bindparam(column.name) for column in _r if column.name != "id"})
     .on_conflict_do_nothing()
-    .returning(_r.id)
 )
 
 
@@ -330,7 +329,7 @@ def _insert(
     now: datetime,
 ) -> int | None:
     """The new row's id; None where another order's refund took the id or the key just now."""
-    row = tx.run(
+    return tx.insert(
         _INSERT,
         cafe_id=cafe.id,
         source=source,
@@ -345,7 +344,6 @@ def _insert(
         received_at=to_micros(now),
         response=orjson.dumps(_answer(refund, effect)).decode(),
     )
-    return None if row is None else int(row[0])
 
 
 def _answer(refund: OrderRefund, effect: _Effect) -> dict[str, Any]:

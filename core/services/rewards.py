@@ -38,20 +38,24 @@ def next_reward(offered: Sequence[RewardRow], balance: int) -> RewardRow | None:
     return next((reward for reward in offered if reward.cost > balance), None)
 
 
-def just_reached(offered: Sequence[RewardRow], before: int, balance: int) -> RewardRow | None:
-    """The dearest one that the balance has become enough for."""
-    reached = [reward for reward in offered if before < reward.cost <= balance]
-    return reached[-1] if reached else None
+_ABOVE = Prepared(
+    sa.select(rewards.c.names, rewards.c.cost)
+    .where(
+        rewards.c.programme_id == sa.bindparam("programme"),
+        rewards.c.active,
+        rewards.c.cost > sa.bindparam("before"),
+    )
+    .order_by(rewards.c.cost, rewards.c.id)
+)
 
 
 def outlook(tx: Tx, programme_id: int, before: int, balance: int) -> dict[str, Any]:
-    """For a notice: `reached`, the reward that the last points reached, or else `next`, the one to
-    save for; each {"names", "cost"}. Empty where there is neither."""
-    offered = active(tx, programme_id)
-    for key, reward in (
-        ("reached", just_reached(offered, before, balance)),
-        ("next", next_reward(offered, balance)),
-    ):
-        if reward is not None:
-            return {key: {"names": reward.names, "cost": reward.cost}}
-    return {}
+    """For a notice of a balance that was `before`: `reached`, the dearest reward that it is enough
+    for now, or else `next`, the one to save for; each {"names", "cost"}. Empty without either."""
+    key, found = "", None
+    for row in tx.run_all(_ABOVE, programme=programme_id, before=min(before, balance)):
+        if row[1] <= balance:
+            key, found = "reached", row
+        elif found is None:
+            key, found = "next", row
+    return {key: {"names": orjson.loads(found[0]), "cost": found[1]}} if found else {}

@@ -1,9 +1,10 @@
 """Reading and writing, on SQLite and PostgreSQL alike.
 
 `await database.write(fn, …)` runs `fn(tx, …)` in a transaction of its own and returns after the
-commit. On SQLite one writer thread takes all that has queued up into one transaction, a savepoint
-each (group commit): a failing function rolls back alone and nobody is answered before the commit.
-On PostgreSQL some writer threads run a transaction each. Readers have a pool of their own.
+commit. On SQLite one writer thread takes all that has queued up into one transaction (group
+commit): a failing function rolls back alone and nobody is answered before the commit. On
+PostgreSQL some writer threads run a transaction each. Either may have to run a function again.
+Readers have a pool of their own.
 
 Why not the async drivers, and why one writer: docs/adr/0001-one-writer.md has the measurements.
 """
@@ -58,6 +59,7 @@ class Database:
         self.writer_engine = _engine(self.url, reader=False)
         self.reader_engine = _engine(self.url, reader=True)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._turns: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
         self._listeners: list[Listener] = []
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._writers = [
@@ -69,10 +71,20 @@ class Database:
 
     async def write(self, fn: Callable[Concatenate[Tx, P], T], *a: P.args, **k: P.kwargs) -> T:
         """Runs `fn(tx, …)`; returns its result after the commit, or raises what it raised."""
-        job = _Job(fn, a, k, asyncio.get_running_loop())
-        self._jobs.put(job)
+        loop = asyncio.get_running_loop()
+        job = _Job(fn, a, k, loop)
+        waiting = self._turns.setdefault(loop, [])
+        if not waiting:
+            loop.call_soon(self._end_turn, loop)
+        waiting.append(job)
         result: T = await job.future
         return result
+
+    def _end_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        """What one turn of the event loop asked for goes to the writer together: waking it for
+        each would make two threads fight for the interpreter, and commits small."""
+        for job in self._turns.pop(loop):
+            self._jobs.put(job)
 
     def write_now(self, fn: Callable[Concatenate[Tx, P], T], *a: P.args, **k: P.kwargs) -> T:
         """`write` for commands and tests that have no event loop."""
@@ -123,20 +135,30 @@ class Database:
             self._commit([one for one in group if not one.future.cancelled()])
 
     def _commit(self, group: list[_Job]) -> None:
+        """Without savepoints at first: for each of them SQLite keeps a copy of every page that is
+        written, which is a good part of what an order costs. Where one fails, all begin again."""
+        error = self._attempt(group, savepoints=False)
+        if error is not None and len(group) > 1:
+            error = self._attempt(group, savepoints=True)
+        if error is not None:
+            for job in group:
+                job.error = error
+        self._tell([job for job in group if job.error is None])
+        _answer(group)
+
+    def _attempt(self, group: list[_Job], *, savepoints: bool) -> Exception | None:
+        """Runs them in one transaction; what undid it all, for those who wait."""
         for left in range(RETRIES, -1, -1):
             try:
                 with self.writer_engine.begin() as connection:
                     for job in group:
-                        job.run(Tx(connection), alone=len(group) == 1)
-                break
-            except Exception as error:  # what the driver raised is for those who wait
-                if left and not self.is_sqlite and _lost_a_race(error):
-                    continue
-                for job in group:
-                    job.error = error
-                break
-        self._tell([job for job in group if job.error is None])
-        _answer(group)
+                        job.run(Tx(connection), savepoint=savepoints)
+            except Exception as error:
+                if not left or self.is_sqlite or not _lost_a_race(error):
+                    return error
+            else:
+                return None
+        raise AssertionError("the last round returns")
 
     def _tell(self, committed: list[_Job]) -> None:
         rings = [ring for job in committed for ring in job.tx.rings]
@@ -164,11 +186,10 @@ class _Job:
         self.error: BaseException | None = None
         self.result: Any = None
 
-    def run(self, tx: Tx, *, alone: bool) -> None:
-        """Alone in its transaction, an error is the transaction's; in a group a savepoint keeps
-        it from the others."""
+    def run(self, tx: Tx, *, savepoint: bool) -> None:
+        """With a savepoint an error is this function's alone, otherwise the transaction's."""
         self.tx, self.error = tx, None
-        if alone:
+        if not savepoint:
             self.result = self.fn(tx, *self.args, **self.kwargs)
             tx.flush()
             return

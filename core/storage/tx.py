@@ -39,6 +39,18 @@ class Prepared:
         return str(self._statement.compile(dialect=_POSTGRESQL))
 
 
+class PreparedInsert(Prepared):
+    """An INSERT of one row, whose `id` is wanted: SQLite tells it without a costly RETURNING."""
+
+    def __init__(self, statement: sa.Insert) -> None:
+        super().__init__(statement)
+        self._returning = statement.returning(statement.table.c.id)
+
+    @cached_property
+    def postgresql(self) -> str:
+        return str(self._returning.compile(dialect=_POSTGRESQL))
+
+
 class Tx:
     """What a service gets: it reads and writes, and says what is to be told after the commit.
 
@@ -74,6 +86,15 @@ class Tx:
         cursor = self._cursor or self._raw()
         cursor.execute(prepared.sqlite if self.is_sqlite else prepared.postgresql, values)
         return cursor.fetchall() if cursor.description else []
+
+    def insert(self, prepared: PreparedInsert, **values: Any) -> int | None:
+        """The new row's id; None where it was in conflict with another, and left out."""
+        cursor = self._cursor or self._raw()
+        if self.is_sqlite:
+            cursor.execute(prepared.sqlite, values)
+            return cursor.lastrowid if cursor.rowcount else None
+        row: Row | None = cursor.execute(prepared.postgresql, values).fetchone()
+        return row[0] if row else None
 
     def run_many(self, prepared: Prepared, values: Sequence[Mapping[str, Any]]) -> None:
         text = prepared.sqlite if self.is_sqlite else prepared.postgresql
