@@ -27,6 +27,11 @@ def compared(name: str, value: float, floor: float, *, unit: str, goal: float) -
     }
 
 
+def bounded(name: str, value: float, floor: float, *, unit: str, most: float) -> Result:
+    """A figure that must not be above `most`, in `unit`; its floor is what nothing gets below."""
+    return compared(name, value, floor, unit=unit, goal=round(most / floor, 3))
+
+
 def line(result: Result) -> str:
     """A result for people to read."""
     return (

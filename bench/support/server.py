@@ -28,7 +28,7 @@ def malva(folder: Path, database_url: str, plugins: str = PLUGINS, **env: str) -
         "MALVA_PLUGINS": str(folder / "plugins.toml"),
         **env,
     }
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "malva", "serve", "--host", HOST, "--port", str(port)]
     with _process(command, port, settings):
         yield port
@@ -44,7 +44,7 @@ def bare() -> Iterator[int]:
 @contextlib.contextmanager
 def program(module: str, *arguments: str) -> Iterator[int]:
     """`python -m module PORT arguments…`, which listens on that port; gives it."""
-    port = _free_port()
+    port = free_port()
     with _process([sys.executable, "-m", module, str(port), *arguments], port, {}):
         yield port
 
@@ -72,7 +72,7 @@ def _wait(process: subprocess.Popen[bytes], port: int) -> None:
             time.sleep(0.05)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
