@@ -218,8 +218,8 @@ def test_a_till_system_that_is_away_for_an_hour_loses_no_order(town, octopos):
     assert town.is_counted(order) == ("bife", ana, 250)
 
 
-def test_missed_orders_and_refunds_are_found_by_polling(sqlite_url, octopos):
-    with run(sqlite_url, plugins(octopos, poll_seconds=1), cafes=("bife", "zrno")) as malva:
+def test_missed_orders_and_refunds_are_found_by_polling(database_url, octopos):
+    with run(database_url, plugins(octopos, poll_seconds=1), cafes=("bife", "zrno")) as malva:
         town = Town(malva, octopos)
         ana = town.guest("Ana", ANA)
         card = octopos.reward_card(ANA)
@@ -230,14 +230,14 @@ def test_missed_orders_and_refunds_are_found_by_polling(sqlite_url, octopos):
         before = octopos.pays(deliver=False, paid=False, reward_card_id=card)["order_number"]
     octopos.settle(before, deliver=False)  # nobody is there to see it
     octopos.refunds(missed["order_number"])
-    with run(sqlite_url, plugins(octopos, poll_seconds=1), cafes=()) as malva:
+    with run(database_url, plugins(octopos, poll_seconds=1), cafes=()) as malva:
         town.malva = malva
         eventually(lambda: town.balance(ana) == 250)
         assert len(town.rows()) == 2
 
 
-def test_an_order_that_a_poll_finds_first_still_goes_to_its_webhooks_visit(sqlite_url, octopos):
-    with run(sqlite_url, plugins(octopos, poll_seconds=1), cafes=("bife", "zrno")) as malva:
+def test_an_order_that_a_poll_finds_first_still_goes_to_its_webhooks_visit(database_url, octopos):
+    with run(database_url, plugins(octopos, poll_seconds=1), cafes=("bife", "zrno")) as malva:
         town = Town(malva, octopos)
         ana = town.guest("Ana", ANA)
         town.identify(ANA)
