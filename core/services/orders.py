@@ -105,6 +105,7 @@ def count_order(
     key: str | None,
     arrived_at: datetime,
     now: datetime,
+    staff_id: int | None = None,
 ) -> Counted:
     """Counts an order that arrived at `arrived_at`, for its guest if it has one.
 
@@ -115,7 +116,7 @@ def count_order(
     order = _checked(cafe, order)
     if till_id is None and order.station is not None:
         till_id = attribution.till_of(tx, cafe.id, order.station)
-    sent = _Sent(cafe, source, order, till_id, key, arrived_at)
+    sent = _Sent(cafe, source, order, till_id, key, arrived_at, staff_id)
     refunds.one_at_a_time(tx, cafe.id, source, order.order_id)
     owner, earned = _owner(tx, sent), None
     if owner is not None:
@@ -224,6 +225,7 @@ class _Sent(NamedTuple):
     till_id: int | None
     key: str | None
     arrived_at: datetime
+    staff_id: int | None
 
 
 def _owner(tx: Tx, sent: _Sent) -> attribution.Owner | None:
@@ -289,6 +291,7 @@ def _insert(
         received_at=to_micros(sent.arrived_at),
         refunded_minor=0,
         response=orjson.dumps(response).decode(),
+        staff_id=sent.staff_id,
         **{**given, "because": orjson.dumps(given["because"]).decode()},
     )
     if row is not None and order.lines:

@@ -49,7 +49,8 @@ def _json(*, nullable: bool = True) -> Any:
 
 
 class Programme(SQLModel, table=True):
-    """How points are earned and what they buy. `earn_minor` spent gives `earn_points`."""
+    """How points are earned and what they buy. `earn_minor` spent gives `earn_points`. Points
+    expire `expiry_months` after they were earned; None: never."""
 
     id: int | None = _id()
     name: str
@@ -58,6 +59,7 @@ class Programme(SQLModel, table=True):
     earn_minor: int = _whole()
     earn_points: int = _whole()
     created_at: datetime = _utc()
+    expiry_months: int | None = None
 
 
 class Cafe(SQLModel, table=True):
@@ -71,23 +73,91 @@ class Cafe(SQLModel, table=True):
 
 
 class Product(SQLModel, table=True):
-    """A product worth `points` each, whatever its price. `names` by language."""
+    """A product worth `points` each, whatever its price. `names` by language; `sku` is the till
+    system's; `price_minor` of one is for purchases entered by hand."""
 
     __table_args__ = (UniqueConstraint("programme_id", "sku"),)
     id: int | None = _id()
     programme_id: int = _ref("programme", index=True)
-    sku: str
+    sku: str | None = None
     names: dict[str, str] = _json(nullable=False)
     points: int = _whole()
     active: bool = True
+    price_minor: int | None = _whole(nullable=True)
+
+
+class Picture(SQLModel, table=True):
+    """A picture that the owner brought: `type` is its media type."""
+
+    id: int | None = _id()
+    type: str
+    content: bytes
+    created_at: datetime = _utc()
 
 
 class Reward(SQLModel, table=True):
+    """What points buy: a product, a percentage (`value` in hundredths of a percent) or an amount
+    (`value` in minor units). `names` and `texts` by language. A guest can have it in
+    [starts_at, ends_at), `per_guest` times at most, while `stock` lasts; None: no bound."""
+
     id: int | None = _id()
     programme_id: int = _ref("programme", index=True)
     names: dict[str, str] = _json(nullable=False)
     cost: int = _whole()
     active: bool = True
+    texts: dict[str, str] | None = _json()
+    picture_id: int | None = _ref("picture", nullable=True)
+    kind: str = "product"  # product · percentage · amount
+    value: int | None = _whole(nullable=True)
+    per_guest: int | None = None
+    stock: int | None = None
+    starts_at: datetime | None = _utc(nullable=True)
+    ends_at: datetime | None = _utc(nullable=True)
+
+
+class RewardCost(SQLModel, table=True):
+    """A cost that a reward had until `replaced_at`: whoever was within reach of it then keeps it
+    for a while (services/rewards.py)."""
+
+    __tablename__ = "reward_cost"
+    id: int | None = _id()
+    reward_id: int = _ref("reward", index=True)
+    cost: int = _whole()
+    replaced_at: datetime = _utc()
+
+
+class BonusRule(SQLModel, table=True):
+    """What gives points on top. `params` are the kind's own; the rule counts in
+    [starts_at, ends_at), `per_guest` times at most, while `spent_points` are within
+    `budget_points`; None: no bound."""
+
+    __tablename__ = "bonus_rule"
+    id: int | None = _id()
+    programme_id: int = _ref("programme", index=True)
+    kind: str  # welcome · birthday · first_of_day · nth_visit · happy_hours · product_multiplier
+    #            · spend_over
+    names: dict[str, str] = _json(nullable=False)
+    params: dict[str, Any] = _json(nullable=False)
+    starts_at: datetime | None = _utc(nullable=True)
+    ends_at: datetime | None = _utc(nullable=True)
+    per_guest: int | None = None
+    budget_points: int | None = _whole(nullable=True)
+    spent_points: int = _whole(0)
+    active: bool = True
+    created_at: datetime = _utc()
+
+
+class BonusUse(SQLModel, table=True):
+    """What a rule has given a guest for an order."""
+
+    __tablename__ = "bonus_use"
+    __table_args__ = (Index("ix_bonus_use_rule_guest", "rule_id", "guest_id"),)
+    id: int | None = _id()
+    rule_id: int = _ref("bonus_rule")
+    guest_id: int = _ref("guest", index=True)
+    order_row: int | None = _ref("orders", index=True, nullable=True)
+    points: int = _whole()
+    at: datetime = _utc()
 
 
 class Till(SQLModel, table=True):
@@ -113,6 +183,10 @@ class WrongCode(SQLModel, table=True):
 
 
 class Staff(SQLModel, table=True):
+    """Whoever works here. `pin_hash` is for the cashier's page, where it is set at the first
+    sign-in; `totp_secret` is encrypted; of the recovery codes only hashes are kept. The limits
+    are of manual points and of look-ups; None: no limit."""
+
     id: int | None = _id()
     login: str = Field(unique=True)
     name: str
@@ -120,6 +194,14 @@ class Staff(SQLModel, table=True):
     password_hash: str
     created_at: datetime = _utc()
     disabled_at: datetime | None = _utc(nullable=True)
+    pin_hash: str | None = None
+    totp_secret: bytes | None = None
+    recovery_hashes: list[str] | None = _json()
+    failures: int = 0
+    locked_until: datetime | None = _utc(nullable=True)
+    language: str | None = None
+    points_a_day: int | None = None
+    lookups_an_hour: int | None = None
 
 
 class StaffCafe(SQLModel, table=True):
@@ -128,6 +210,56 @@ class StaffCafe(SQLModel, table=True):
     __tablename__ = "staff_cafe"
     staff_id: int = Field(primary_key=True, foreign_key="staff.id", sa_type=BigId)
     cafe_id: int = Field(primary_key=True, foreign_key="cafe.id", sa_type=BigId)
+
+
+class Device(SQLModel, table=True):
+    """A browser that a manager has bound to a till; `token_hash` is SHA-256 of its cookie's."""
+
+    id: int | None = _id()
+    token_hash: bytes = Field(unique=True)
+    till_id: int = _ref("till", index=True)
+    name: str
+    bound_by: int = _ref("staff")
+    created_at: datetime = _utc()
+    seen_at: datetime = _utc()
+    revoked_at: datetime | None = _utc(nullable=True)
+
+
+class StaffSession(SQLModel, table=True):
+    """Somebody signed in: on the portal, or on a till's `device`. `token_hash` is SHA-256 of the
+    cookie's token; `csrf` is what its forms carry."""
+
+    __tablename__ = "staff_session"
+    id: int | None = _id()
+    token_hash: bytes = Field(unique=True)
+    staff_id: int = _ref("staff", index=True)
+    device_id: int | None = _ref("device", index=True, nullable=True)
+    csrf: str
+    created_at: datetime = _utc()
+    seen_at: datetime = _utc()
+    expires_at: datetime = _utc(index=True)
+    revoked_at: datetime | None = _utc(nullable=True)
+    user_agent: str = ""
+
+
+class StaffContact(SQLModel, table=True):
+    """A messenger of the staff's own, where alarms go."""
+
+    __tablename__ = "staff_contact"
+    staff_id: int = Field(primary_key=True, foreign_key="staff.id", sa_type=BigId)
+    contact_id: int = Field(primary_key=True, foreign_key="contact.id", sa_type=BigId)
+    created_at: datetime = _utc()
+
+
+class StaffCode(SQLModel, table=True):
+    """A one-time code of the staff's: `link` connects a messenger. Only SHA-256 of it is kept."""
+
+    __tablename__ = "staff_code"
+    code_hash: bytes = Field(primary_key=True)
+    purpose: str
+    staff_id: int = _ref("staff", index=True)
+    expires_at: datetime = _utc()
+    used_at: datetime | None = _utc(nullable=True)
 
 
 # -- guests ----------------------------------------------------------------------------------------
@@ -288,6 +420,7 @@ class Order(SQLModel, table=True):
     refunded_minor: int = _whole(0)
     because: list[dict[str, Any]] = _json(nullable=False)
     response: dict[str, Any] = _json(nullable=False)
+    staff_id: int | None = _ref("staff", nullable=True)  # who entered it by hand
 
 
 class OrderLine(SQLModel, table=True):
@@ -327,12 +460,14 @@ class Refund(SQLModel, table=True):
 
 class Account(SQLModel, table=True):
     """A guest's balance in a programme: always the sum of its entries. `carry_minor` is what the
-    last orders left over that was too little for a point."""
+    last orders left over that was too little for a point. `expiry_months` is the programme's, kept
+    here because every movement reads its account: None, and there are no lots to be kept."""
 
     guest_id: int = Field(primary_key=True, foreign_key="guest.id", sa_type=BigId)
     programme_id: int = Field(primary_key=True, foreign_key="programme.id", sa_type=BigId)
     balance: int = _whole(0)
     carry_minor: int = _whole(0)
+    expiry_months: int | None = None
 
 
 class LedgerEntry(SQLModel, table=True):
@@ -350,12 +485,108 @@ class LedgerEntry(SQLModel, table=True):
     guest_id: int = _ref("guest")
     programme_id: int = _ref("programme")
     cafe_id: int | None = _ref("cafe", nullable=True)
-    kind: str  # order · refund · opening · merge
+    kind: str  # order · refund · opening · merge · redeem · return · expire
     reference: str
     points: int = _whole()
     balance: int = _whole()  # after this entry
     because: list[dict[str, Any]] = _json(nullable=False)
     at: datetime = _utc()
+
+
+class Lot(SQLModel, table=True):
+    """Points that were given together and expire together, in programmes where points expire: an
+    account's lots add up to its balance, or to 0 below zero. `warned`: 1 a month, 2 a week
+    before."""
+
+    __table_args__ = (
+        Index("ix_lot_account", "guest_id", "programme_id", "expires_at"),
+        Index(
+            "ix_lot_left",
+            "expires_at",
+            sqlite_where=text("left_points > 0"),
+            postgresql_where=text("left_points > 0"),
+        ),
+        CheckConstraint("left_points >= 0"),
+    )
+    id: int | None = _id()
+    guest_id: int = _ref("guest")
+    programme_id: int = _ref("programme")
+    left_points: int = _whole()
+    expires_at: datetime = _utc()
+    warned: int = 0
+
+
+class LotUse(SQLModel, table=True):
+    """What a movement (its ledger `reference`) took out of a lot, so that what comes back keeps
+    its date."""
+
+    __tablename__ = "lot_use"
+    reference: str = Field(primary_key=True)
+    lot_id: int = Field(primary_key=True, foreign_key="lot.id", sa_type=BigId)
+    points: int = _whole()
+
+
+class Redemption(SQLModel, table=True):
+    """Rewards that a guest picked, held until a till confirms them or their time is up.
+
+    status: awaiting_guest → held → confirmed → returned, or cancelled, expired. `token` is in the
+    QR: 256 bits, encrypted, and its SHA-256 to find it by; `code` is typed instead. Neither is
+    there where a till has started it. `cafe_id`, `till_id` and `visit_id`: the till that saw it
+    last. `response` is what its confirmation was answered, `coupon` what became of the discount
+    at the till system.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("till_id", "idempotency_key"),
+        Index(
+            "uq_redemption_open_code",
+            "code",
+            unique=True,
+            sqlite_where=text("status IN ('awaiting_guest', 'held')"),
+            postgresql_where=text("status IN ('awaiting_guest', 'held')"),
+        ),
+        Index(
+            "ix_redemption_open",
+            "expires_at",
+            sqlite_where=text("status IN ('awaiting_guest', 'held')"),
+            postgresql_where=text("status IN ('awaiting_guest', 'held')"),
+        ),
+        Index("ix_redemption_guest", "guest_id", "programme_id", "status"),
+        Index("ix_redemption_cafe", "cafe_id", "id"),
+    )
+    id: int | None = _id()
+    public_id: str = Field(unique=True)
+    guest_id: int = _ref("guest")
+    programme_id: int = _ref("programme")
+    cafe_id: int | None = _ref("cafe", nullable=True)
+    status: str
+    token_hash: bytes | None = Field(default=None, unique=True)
+    token: bytes | None = None
+    code: str | None = None
+    points: int = _whole()
+    created_at: datetime = _utc()
+    expires_at: datetime = _utc()
+    till_id: int | None = _ref("till", nullable=True)
+    visit_id: int | None = _ref("visit", index=True, nullable=True)
+    staff_id: int | None = _ref("staff", nullable=True)
+    idempotency_key: str | None = None
+    confirmed_at: datetime | None = _utc(nullable=True)
+    response: dict[str, Any] | None = _json()
+    order_row: int | None = _ref("orders", index=True, nullable=True)
+    coupon: dict[str, Any] | None = _json()
+
+
+class RedemptionItem(SQLModel, table=True):
+    """One reward of a redemption, as it was when it was picked."""
+
+    __tablename__ = "redemption_item"
+    redemption_id: int = Field(primary_key=True, foreign_key="redemption.id", sa_type=BigId)
+    position: int = Field(primary_key=True)
+    reward_id: int = _ref("reward", index=True)
+    cost: int = _whole()
+    kind: str
+    value: int | None = _whole(nullable=True)
+    names: dict[str, str] = _json(nullable=False)
 
 
 # -- messages --------------------------------------------------------------------------------------
@@ -486,6 +717,7 @@ class EventLog(SQLModel, table=True):
     guest_id: int | None = _ref("guest", nullable=True, index=True)
     till_id: int | None = _ref("till", nullable=True)
     data: dict[str, Any] = _json(nullable=False)
+    staff_id: int | None = _ref("staff", index=True, nullable=True)
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -493,8 +725,11 @@ def _table(model: type[SQLModel]) -> Table:
 
 
 accounts = _table(Account)
+bonus_rules = _table(BonusRule)
+bonus_uses = _table(BonusUse)
 cafes = _table(Cafe)
 contacts = _table(Contact)
+devices = _table(Device)
 early_receipts = _table(EarlyReceipt)
 event_log = _table(EventLog)
 guests = _table(Guest)
@@ -503,18 +738,27 @@ imported_guests = _table(ImportedGuest)
 kept = _table(Kept)
 leases = _table(Lease)
 ledger_entries = _table(LedgerEntry)
+lot_uses = _table(LotUse)
+lots = _table(Lot)
 memberships = _table(Membership)
 messages = _table(Message)
 order_lines = _table(OrderLine)
 one_time_codes = _table(OneTimeCode)
 orders = _table(Order)
+pictures = _table(Picture)
 products = _table(Product)
 programmes = _table(Programme)
+redemption_items = _table(RedemptionItem)
+redemptions = _table(Redemption)
 refunds = _table(Refund)
+reward_costs = _table(RewardCost)
 rewards = _table(Reward)
 seen_events = _table(SeenEvent)
 staff = _table(Staff)
 staff_cafes = _table(StaffCafe)
+staff_codes = _table(StaffCode)
+staff_contacts = _table(StaffContact)
+staff_sessions = _table(StaffSession)
 tasks = _table(Task)
 tills = _table(Till)
 visits = _table(Visit)
