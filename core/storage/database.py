@@ -75,15 +75,20 @@ class Database:
         job = _Job(fn, a, k, loop)
         waiting = self._turns.setdefault(loop, [])
         if not waiting:
-            loop.call_soon(self._end_turn, loop)
+            loop.call_soon(self._gather, loop, 0)
         waiting.append(job)
         result: T = await job.future
         return result
 
-    def _end_turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        """What one turn of the event loop asked for goes to the writer together: waking it for
-        each would make two threads fight for the interpreter, and commits small."""
-        for job in self._turns.pop(loop):
+    def _gather(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
+        """As long as each turn of the event loop brings more, they go to the writer together: a
+        commit has its price, and so have two threads that fight for the interpreter."""
+        waiting = self._turns[loop]
+        if before < len(waiting) < GROUP:
+            loop.call_soon(self._gather, loop, len(waiting))
+            return
+        del self._turns[loop]
+        for job in waiting:
             self._jobs.put(job)
 
     def write_now(self, fn: Callable[Concatenate[Tx, P], T], *a: P.args, **k: P.kwargs) -> T:
