@@ -231,7 +231,13 @@ def _take(
     if tx.run(_NEW, channel=name, event_id=event.event_id, at=to_micros(now)) is None:
         return None
     queued = talk(tx, name, channel.capabilities, event, house, now)
-    return messages.ride_along(tx, queued[0], now) if event.reply_inline and queued else None
+    return _riding(tx, queued, now) if event.reply_inline else None
+
+
+def _riding(tx: Tx, queued: Sequence[int], now: datetime) -> Outbound | None:
+    """The first that can leave in the response: a card can't, it is drawn at hand-over."""
+    replies = (messages.ride_along(tx, row, now) for row in queued)
+    return next((reply for reply in replies if reply is not None), None)
 
 
 # -- the request -----------------------------------------------------------------------------------

@@ -113,8 +113,8 @@ def talk(
 ) -> list[int]:
     """Works on one inbound, which is new (the inbox sees to that).
 
-    Returns the outbox's row ids of what leaves at once, in order; the first of them is what may
-    ride in the provider's response (`reply_inline`).
+    Returns the outbox's row ids of what leaves at once, in order; the first reply among them is
+    what may ride in the provider's response (`reply_inline`).
     """
     sender, content = event.sender, event.content
     if isinstance(content, Left):

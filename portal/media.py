@@ -24,7 +24,8 @@ class Media:
         return [Route("/media/{signed}", self.show)]
 
     async def show(self, request: Request) -> Response:
-        text = self._keys.unsign(PURPOSE, request.path_params["signed"], MAX_AGE)
+        signed = request.path_params["signed"].removesuffix(".png")
+        text = self._keys.unsign(PURPOSE, signed, MAX_AGE)
         if text is None:
             return PlainTextResponse("this picture is gone", 404, {"Cache-Control": "no-store"})
         headers = {

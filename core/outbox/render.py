@@ -51,5 +51,6 @@ async def drawn(message: Outbound, qr: str | None) -> Outbound:
 
 
 def media_address(qr: str, keys: Keys, public_url: str) -> str:
-    """Where a provider fetches the picture of a QR: signed, good for two minutes."""
-    return f"{public_url}/media/{keys.sign_for_a_while('media', qr)}"
+    """Where a provider fetches the picture of a QR: signed, good for two minutes. It ends as a
+    picture's name does, since Viber takes no other."""
+    return f"{public_url}/media/{keys.sign_for_a_while('media', qr)}.png"
