@@ -16,6 +16,7 @@ from core.contract import DomainEvent
 
 Row = tuple[Any, ...]
 
+_NOTIFY = "SELECT pg_notify('malva', topic) FROM unnest(%s::text[]) AS topic"
 _SQLITE = sqlite.dialect(paramstyle="named")
 _POSTGRESQL = sa.make_url("postgresql+psycopg://").get_dialect()()
 
@@ -134,8 +135,7 @@ class Tx:
     def flush(self) -> None:
         """Last thing before the commit: PostgreSQL carries the rings to the other nodes."""
         if self.rings and not self.is_sqlite:
-            for topic in dict.fromkeys(self.rings):
-                self._raw().execute("SELECT pg_notify('malva', %s)", (topic,))
+            self._raw().execute(_NOTIFY, (list(dict.fromkeys(self.rings)),))
 
     def _raw(self) -> Any:
         if self._cursor is None:
