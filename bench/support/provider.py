@@ -22,17 +22,24 @@ class Provider:
         self.url = ""
         self.sent = 0
         self.last = 0.0
+        self._wanted = 0
+        self._there = asyncio.Event()
 
     async def until(self, sent: int, timeout: float = 60) -> None:
-        async with asyncio.timeout(timeout):
-            while self.sent < sent:
-                await asyncio.sleep(0.005)
+        """Until so many have been handed over in all."""
+        self._wanted = sent
+        self._there.clear()
+        if self.sent < sent:
+            async with asyncio.timeout(timeout):
+                await self._there.wait()
 
     def answer(self, head: bytes) -> bytes:
         path = head.split(b" ", 2)[1]
         if path.endswith(b"/sendMessage"):
             self.sent += 1
             self.last = time.perf_counter()
+            if self.sent >= self._wanted:
+                self._there.set()
             return TAKEN
         return ME if path.endswith(b"/getMe") else DONE
 
@@ -67,7 +74,7 @@ async def provider() -> AsyncIterator[Provider]:
     found = Provider()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Connection(found), "127.0.0.1", 0)
-    found.url = "http://127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+    found.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield found
     finally:

@@ -3,13 +3,17 @@ PORT API_BASE`.
 
 `/malva` is the same endpoint as Malva's, by the same adapter and the same HTTP client, without
 database, conversation and outbox: it answers each message with a menu. `/aiogram` is what the peers
-do: aiogram's dispatcher behind Starlette, its handler answers.
+do: aiogram's dispatcher behind Starlette, its handler answers with the same menu. `/chat/…` is the
+web chat's protocol: what is written there is answered on the visitor's event stream.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -17,18 +21,21 @@ import uvicorn
 from aiogram import Bot, Dispatcher
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.types import Message, Update
+from aiogram.types import KeyboardButton, Message, ReplyKeyboardMarkup, Update
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 import malva
 from bench.support.provider import SECRET, TOKEN
-from channels.telegram import Settings, Telegram
+from channels.telegram import Telegram
+from channels.telegram.settings import Settings
+from channels.webchat import wire
 from core.wire import Wire
 
 MENU = ("☕ My card", "🏆 Points", "⚙️ Settings")
+KEYBOARD = ReplyKeyboardMarkup(keyboard=[[KeyboardButton(text=label)] for label in MENU])
 OPTIONS = tuple((malva.Option(label, label),) for label in MENU)
 
 
@@ -37,6 +44,8 @@ def application(api_base: str) -> Starlette:
         routes=[
             Route("/malva", _Ours(api_base), methods=["POST"]),
             Route("/aiogram", _Aiogram(api_base), methods=["POST"]),
+            Route("/chat/messages", _written, methods=["POST"]),
+            Route("/chat/events", _events),
         ]
     )
 
@@ -73,7 +82,7 @@ class _Aiogram:
         self.dispatcher.message.register(self.answer)
 
     async def answer(self, message: Message) -> None:
-        await message.answer("This is the menu.")
+        await message.answer("This is the menu.", reply_markup=KEYBOARD)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if self.bot is None:
@@ -83,6 +92,29 @@ class _Aiogram:
         update = Update.model_validate_json(await request.body(), context={"bot": self.bot})
         await self.dispatcher.feed_update(self.bot, update)
         await Response()(scope, receive, send)
+
+
+_streams: dict[str, asyncio.Queue[bytes]] = {}
+
+
+async def _written(request: HttpRequest) -> Response:
+    id_, _ = wire.read_message(await request.body())
+    now = datetime.now(UTC)
+    menu = malva.StoredMessage(1, now, False, malva.Outbound(text="Menu", options=OPTIONS))
+    stream = _streams[request.cookies["malva_chat"]]
+    stream.put_nowait(wire.event("message", 1, wire.as_json(menu, "http://here")))
+    return JSONResponse({"id": id_})
+
+
+async def _events(request: HttpRequest) -> Response:
+    stream = _streams[request.cookies["malva_chat"]] = asyncio.Queue()
+
+    async def events() -> AsyncIterator[bytes]:
+        yield wire.event("history", 0, [])
+        while True:
+            yield await stream.get()
+
+    return StreamingResponse(events(), media_type="text/event-stream")
 
 
 if __name__ == "__main__":
@@ -99,4 +131,5 @@ if __name__ == "__main__":
         lifespan="off",
         log_config=None,
         access_log=False,
+        timeout_graceful_shutdown=1,
     )

@@ -1,11 +1,12 @@
-"""The Telegram channel without Telegram's limits, as a plugin: 30 messages a second are soon sent."""
+"""The Telegram channel as a plugin that keeps no pace: Telegram's 30 a second are soon sent."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import malva
-from channels.telegram import CONTRACT, Settings, Telegram
+from channels.telegram import CONTRACT, Telegram
+from channels.telegram.settings import Settings
 
 __all__ = ["CONTRACT", "Settings", "channel"]
 

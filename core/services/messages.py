@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from core.contract import Link, Option, Outbound, Picture, StoredMessage
 from core.storage.tables import contacts, messages
 from core.storage.tx import Prepared, PreparedInsert, Tx
-from core.storage.types import to_micros
+from core.storage.types import from_micros, to_micros
 
 ANSWER, NOTIFICATION, RENEWAL, CAMPAIGN = LANES = range(4)
 """Lanes, the most urgent first."""
@@ -59,6 +59,42 @@ _STORE = Prepared(
         body=sa.bindparam("body"),
         position=sa.bindparam("position"),
         sent_at=sa.bindparam("now"),
+    )
+)
+_SAID = Prepared(
+    sa.insert(messages).values(
+        contact_id=sa.bindparam("contact_id"),
+        channel=sa.bindparam("channel"),
+        lane=sa.literal_column(str(ANSWER)),
+        kind=sa.literal_column("'said'"),
+        body=sa.bindparam("body"),
+        status=sa.literal_column("'sent'"),
+        uncertain=sa.false(),
+        attempts=sa.literal_column("0"),
+        due_at=sa.bindparam("now"),
+        sent_at=sa.bindparam("now"),
+        created_at=sa.bindparam("now"),
+        position=sa.bindparam("position"),
+    )
+)
+_earlier = messages.alias("earlier")
+_AFTER = Prepared(
+    sa.select(_m.position, _m.sent_at, _m.kind, _m.body, _earlier.c.position)
+    .select_from(messages)
+    .join(contacts, contacts.c.id == _m.contact_id)
+    .outerjoin(_earlier, _earlier.c.id == _m.replaces)
+    .where(
+        contacts.c.channel == sa.bindparam("on"),
+        contacts.c.address == sa.bindparam("at"),
+        _m.position > sa.bindparam("position"),
+    )
+    .order_by(_m.position)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+    .offset(sa.literal_column("0"))  # SQLite's dialect would bind one of its own
+)
+_LAST = Prepared(
+    sa.select(contacts.c.stored).where(
+        contacts.c.channel == sa.bindparam("on"), contacts.c.address == sa.bindparam("at")
     )
 )
 
@@ -144,19 +180,14 @@ def store(tx: Tx, row_id: int, contact_id: int, message: Outbound, now: datetime
 def said(tx: Tx, contact_id: int, channel: str, text: str, now: datetime) -> int:
     """Keeps the guest's own words on a channel that stores. Returns their position."""
     position = _next_position(tx, contact_id)
-    tx.execute(
-        sa.insert(messages).values(
-            contact_id=contact_id,
-            channel=channel,
-            lane=ANSWER,
-            kind="said",
-            body={"text": text, "kind": "said", "language": "en"},
-            status="sent",
-            due_at=now,
-            sent_at=now,
-            created_at=now,
-            position=position,
-        )
+    body = {"text": text, "kind": "said", "language": "en"}
+    tx.run(
+        _SAID,
+        contact_id=contact_id,
+        channel=channel,
+        body=orjson.dumps(body).decode(),
+        now=to_micros(now),
+        position=position,
     )
     return position
 
@@ -164,37 +195,24 @@ def said(tx: Tx, contact_id: int, channel: str, text: str, now: datetime) -> int
 def after(tx: Tx, channel: str, address: str, position: int) -> Sequence[StoredMessage]:
     """The contact's messages behind `position`, oldest first, at most PAGE. The `id` of a
     StoredMessage is its position: it counts in the order in which messages became visible."""
-    earlier = messages.alias()
-    found = tx.execute(
-        sa.select(_m.position, _m.sent_at, _m.kind, _m.body, earlier.c.position.label("replaces"))
-        .select_from(messages)
-        .join(contacts, contacts.c.id == _m.contact_id)
-        .outerjoin(earlier, earlier.c.id == _m.replaces)
-        .where(contacts.c.channel == channel, contacts.c.address == address)
-        .where(_m.position > position)
-        .order_by(_m.position)
-        .limit(PAGE)
-    )
     return [
         StoredMessage(
-            id=row.position,
-            at=row.sent_at,
-            mine=row.kind == "said",
-            message=from_json(row.body),
-            replaces=row.replaces,
+            id=id_,
+            at=from_micros(at),
+            mine=kind == "said",
+            message=from_json(orjson.loads(body)),
+            replaces=replaces,
         )
-        for row in found
+        for id_, at, kind, body, replaces in tx.run_all(
+            _AFTER, on=channel, at=address, position=position, most=PAGE
+        )
     ]
 
 
 def last_position(tx: Tx, channel: str, address: str) -> int:
     """Position of the newest stored message of the contact at this address; 0: there is none."""
-    stored = tx.scalar(
-        sa.select(contacts.c.stored).where(
-            contacts.c.channel == channel, contacts.c.address == address
-        )
-    )
-    return stored or 0
+    row = tx.run(_LAST, on=channel, at=address)
+    return 0 if row is None else int(row[0])
 
 
 def stored_topic(channel: str, address: str) -> str:
