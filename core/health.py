@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from core.services.messages import NOTIFICATION
+from core.services.messages import NOTIFICATION, OPEN
 from core.storage.database import Database
 from core.storage.migrate import head
 from core.storage.tables import messages
@@ -65,7 +65,7 @@ def _look(tx: Tx, now: datetime) -> tuple[str, timedelta]:
     """The schema's revision, and how long the oldest message that a guest waits for is overdue."""
     oldest = tx.scalar(
         sa.select(sa.func.min(messages.c.due_at)).where(
-            messages.c.status == "queued", messages.c.lane <= NOTIFICATION
+            OPEN, messages.c.status == "queued", messages.c.lane <= NOTIFICATION
         )
     )
     overdue = max(timedelta(0), now - oldest) if oldest else timedelta(0)

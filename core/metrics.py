@@ -34,6 +34,7 @@ from core.contract import (
     OrderCounted,
     OrderTakenBack,
 )
+from core.services.messages import OPEN
 from core.storage.database import Database
 from core.storage.tables import messages
 from core.storage.tx import Tx
@@ -106,7 +107,7 @@ def outbox(tx: Tx, now: datetime) -> tuple[dict[str, int], float]:
 def outbox_age(tx: Tx, now: datetime) -> float:
     """For how many seconds the oldest message that waits has been due; 0 where none is."""
     oldest = tx.scalar(
-        sa.select(sa.func.min(messages.c.due_at)).where(messages.c.status == "queued")
+        sa.select(sa.func.min(messages.c.due_at)).where(OPEN, messages.c.status == "queued")
     )
     return max(0.0, (now - oldest).total_seconds()) if oldest else 0.0
 

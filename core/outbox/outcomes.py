@@ -10,7 +10,7 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from core.services import eventlog, receipts, window
-from core.services.messages import RENEWAL
+from core.services.messages import OPEN, RENEWAL
 from core.storage.tables import contacts, messages
 from core.storage.tx import Prepared, Tx
 from core.storage.types import to_micros
@@ -68,7 +68,7 @@ Outcome = Sent | Again | Failed | Closed
 
 _SENT = Prepared(
     sa.update(messages)
-    .where(_m.id == sa.bindparam("row"), sa.text("status IN ('queued', 'sending')"))
+    .where(_m.id == sa.bindparam("row"), OPEN)
     .values(
         status=sa.literal_column("'sent'"),
         provider_id=sa.bindparam("provider_id"),
@@ -181,7 +181,7 @@ def give_up_others(tx: Tx, served: Collection[str], now: datetime) -> None:
     given_up = tx.execute(
         sa.update(messages)
         .where(
-            sa.text("status IN ('queued', 'sending')"),
+            OPEN,
             _m.channel.not_in(served),
             _m.expires_at <= now,
         )

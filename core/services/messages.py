@@ -21,6 +21,9 @@ GIVE_UP = timedelta(days=1)
 PAGE = 200
 """At most so many stored messages are read at once."""
 
+OPEN = sa.text("status IN ('queued', 'sending')")
+"""Rows that still wait, in the very words of the index that holds only them (ix_message_open)."""
+
 _m = messages.c
 
 _PUT = PreparedInsert(
@@ -159,7 +162,7 @@ def cancel_open(tx: Tx, contact_id: int) -> None:
     """Nothing that still waits for this chat is sent."""
     tx.execute(
         sa.update(messages)
-        .where(_m.contact_id == contact_id, sa.text("status IN ('queued', 'sending')"))
+        .where(_m.contact_id == contact_id, OPEN)
         .where(_m.status == "queued")
         .values(status="cancelled")
     )
