@@ -539,13 +539,6 @@ class Redemption(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("till_id", "idempotency_key"),
         Index(
-            "uq_redemption_open_code",
-            "code",
-            unique=True,
-            sqlite_where=text("status IN ('awaiting_guest', 'held')"),
-            postgresql_where=text("status IN ('awaiting_guest', 'held')"),
-        ),
-        Index(
             "ix_redemption_open",
             "expires_at",
             sqlite_where=text("status IN ('awaiting_guest', 'held')"),
@@ -562,7 +555,7 @@ class Redemption(SQLModel, table=True):
     status: str
     token_hash: bytes | None = Field(default=None, unique=True)
     token: bytes | None = None
-    code: str | None = None
+    code: str | None = Field(default=None, unique=True)
     points: int = _whole()
     created_at: datetime = _utc()
     expires_at: datetime = _utc()

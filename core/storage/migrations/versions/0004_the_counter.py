@@ -301,6 +301,7 @@ def _redemptions() -> None:
             ["visit.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("code"),
         sa.UniqueConstraint("public_id"),
         sa.UniqueConstraint("till_id", "idempotency_key"),
         sa.UniqueConstraint("token_hash"),
@@ -312,14 +313,6 @@ def _redemptions() -> None:
     )
     op.create_index("ix_redemption_order_row", "redemption", ["order_row"])
     op.create_index("ix_redemption_visit_id", "redemption", ["visit_id"])
-    op.create_index(
-        "uq_redemption_open_code",
-        "redemption",
-        ["code"],
-        unique=True,
-        sqlite_where=OPEN,
-        postgresql_where=OPEN,
-    )
     op.create_table(
         "redemption_item",
         sa.Column("redemption_id", BIG_ID, nullable=False),
