@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from core.services.errors import Locked, Refusal
+from core.storage.database import UNAVAILABLE
+
+log = logging.getLogger(__name__)
 
 STATUSES = {
     "invalid": 400,
@@ -35,6 +39,7 @@ STATUSES = {
     "wrong_currency": 422,
     "locked": 429,
     "internal": 500,
+    "unavailable": 503,
 }
 
 
@@ -88,7 +93,15 @@ async def of_failure(request: Request, error: Exception) -> Response:
     return told("internal", "Something went wrong here. The same request may be sent again.")
 
 
+async def of_absence(request: Request, error: Exception) -> Response:
+    """The database is away. Whether what was asked is done, only the same request again can say."""
+    log.warning("till API: the database is away: %s", type(error).__name__)
+    away = "The database is away. Send the same request again."
+    return told("unavailable", away, {"Retry-After": "5"})
+
+
 HANDLERS: Mapping[Any, Any] = {
+    **dict.fromkeys(UNAVAILABLE, of_absence),
     Problem: of_problem,
     Refusal: of_refusal,
     HTTPException: of_routing,

@@ -38,7 +38,7 @@ GROUP = 128
 """At most so many writes share a commit: enough to pay for an fsync, few enough to be quick."""
 POSTGRES_WRITERS = 4
 READERS = 4
-_UNAVAILABLE = (
+UNAVAILABLE = (
     OperationalError,
     InterfaceError,
     PoolTimeout,
@@ -83,12 +83,14 @@ class Database:
     def _gather(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
         """As long as each turn of the event loop brings more, they go to the writer together: a
         commit has its price, and so have two threads that fight for the interpreter."""
-        waiting = self._turns[loop]
+        waiting = self._turns.get(loop, [])
         if before < len(waiting) < GROUP:
             loop.call_soon(self._gather, loop, len(waiting))
-            return
-        del self._turns[loop]
-        for job in waiting:
+        else:
+            self._submit(loop)
+
+    def _submit(self, loop: asyncio.AbstractEventLoop) -> None:
+        for job in self._turns.pop(loop, []):
             self._jobs.put(job)
 
     def write_now(self, fn: Callable[Concatenate[Tx, P], T], *a: P.args, **k: P.kwargs) -> T:
@@ -114,6 +116,8 @@ class Database:
 
     def close(self) -> None:
         """Finishes what is queued, then closes. Safe to call twice."""
+        for loop in list(self._turns):
+            self._submit(loop)
         for _ in self._writers:
             self._jobs.put(None)
         for thread in self._writers:
@@ -240,7 +244,7 @@ def _resolve(jobs: Sequence[_Job]) -> None:
 def unavailable(error: BaseException) -> bool:
     """Whether the database is at fault (gone, full, locked), not what was to be written: the same
     may well pass later."""
-    return isinstance(error, _UNAVAILABLE)
+    return isinstance(error, UNAVAILABLE)
 
 
 def _lost_a_race(error: Exception) -> bool:
@@ -306,4 +310,4 @@ def _begin_immediate(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-__all__ = ["Database", "Listener", "OperationalError", "unavailable"]
+__all__ = ["UNAVAILABLE", "Database", "Listener", "OperationalError", "unavailable"]

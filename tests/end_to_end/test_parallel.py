@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -225,3 +227,47 @@ def test_web_chat_hears_what_happens_on_another_node(postgres_url: str) -> None:
         visit = till.identify(code=code)["visit"]
         assert till.order("o1", visit=visit).status_code == 201
         guest.wait_for(text="+450 points", timeout=3)
+
+
+# -- the database goes away ------------------------------------------------------------------------
+
+
+def test_a_database_that_breaks_off_costs_nothing(
+    postgres_url: str, telegram: TelegramSimulator
+) -> None:
+    """Every connection is cut, again and again, while orders come in; tills try again."""
+    with ExitStack() as stack:
+        malva = stack.enter_context(run(postgres_url, plugins(telegram), cafes=()))
+        guests = regulars(telegram, 5)
+        token = settle(malva.database, SECRET_KEY, guests)
+        till = stack.enter_context(Till(malva.url, token))
+        visits = [till.identify(phone=str(guest.phone))["visit"] for guest in guests]
+        pool = stack.enter_context(ThreadPoolExecutor(8))
+        orders = [pool.submit(insist, till, n, visits[n % 5]) for n in range(60)]
+        for _ in range(4):
+            time.sleep(0.15)
+            cut_connections(postgres_url)
+        for order in orders:
+            order.result()
+        for n in range(60):
+            guests[n % 5].wait_for(text=f"+{100 + n} points", timeout=20)
+        guests[0].says("🏆 Points")
+        guests[0].wait_for(text="Balance: ", fresh=True, timeout=20)
+        assert malva.database.read_now(ledger.prove) == []
+        total = sa.select(sa.func.sum(tables.ledger_entries.c.points))
+        points = malva.database.read_now(lambda tx: tx.scalar(total))
+    assert points == sum(100 + n for n in range(60))
+
+
+def insist(till: Till, number: int, visit: str) -> None:
+    while (answer := till.order(f"o{number}", f"{100 + number}.00", visit=visit)).is_error:
+        assert answer.json()["error"]["code"] == "unavailable", answer.text
+        time.sleep(0.1)
+
+
+def cut_connections(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx2
@@ -81,6 +82,7 @@ def test_sigterm_in_the_middle_of_everything(
         answered = [points for one in busy for points in one.result()]
         stream.result()
     assert "Traceback" not in malva.log
+    assert "Unclosed" not in malva.log
     assert database.read_now(all_points) >= sum(answered) > 0
     sent = [message.text for guest in guests for message in guest.messages]
     assert len(sent) == len(set(sent)), "what was in the air was finished and marked"
@@ -169,9 +171,14 @@ def test_a_newer_database(database_url: str, tmp_path: Path) -> None:
     refused(tmp_path, told, "the database is at schema 9999, this Malva knows up to ")
 
 
-def test_an_older_database_is_brought_up_to_date(empty_database_url: str, tmp_path: Path) -> None:
-    with Serving(tmp_path / "served", empty_database_url, plugins()) as malva:
-        assert httpx2.get(f"{malva.url}/readyz").json()["ready"] is True
+def test_an_empty_database_is_filled_by_one_node_while_others_wait(
+    empty_postgres_url: str, tmp_path: Path
+) -> None:
+    nodes = [Serving(tmp_path / f"node {n}", empty_postgres_url, plugins()) for n in range(3)]
+    with ExitStack() as stack, ThreadPoolExecutor(3) as pool:
+        list(pool.map(stack.enter_context, nodes))
+        for node in nodes:
+            assert httpx2.get(f"{node.url}/readyz").json()["ready"] is True
 
 
 def refused(folder: Path, told: dict[str, str], *expected: str) -> None:
