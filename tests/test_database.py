@@ -52,6 +52,15 @@ async def test_of_400_concurrent_increments_none_is_lost(database):
 
 
 @pytest.mark.anyio
+async def test_closing_finishes_what_was_asked_for(database):
+    await database.write(start_counter)
+    asked = [asyncio.ensure_future(database.write(increment)) for _ in range(20)]
+    await asyncio.sleep(0)
+    database.close()
+    assert sorted(await asyncio.gather(*asked)) == list(range(1, 21))
+
+
+@pytest.mark.anyio
 async def test_a_failing_write_rolls_back_alone(database):
     await database.write(start_counter)
     outcomes = await asyncio.gather(
