@@ -55,6 +55,7 @@ class TalkChat:
     capabilities: Capabilities
     house: House
     channel: str = "test"
+    speaks_first: str | None = None
     seen: int = 0
     shown: list[Option] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=itertools.count)

@@ -40,6 +40,7 @@ class TelegramChat:
     """`tests.support.dialogs.Chat` of a guest on Telegram."""
 
     capabilities = Telegram.capabilities
+    speaks_first = None
 
     def __init__(
         self, malva: Running, telegram: TelegramSimulator, name: str | None, language: str

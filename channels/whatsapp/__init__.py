@@ -51,6 +51,7 @@ def channel(settings: Settings, gateway: malva.Gateway) -> WhatsApp:
 class WhatsApp:
     # https://www.twilio.com/docs/whatsapp/api#rate-limits, and what WhatsApp takes to one guest
     capabilities = malva.Capabilities(
+        title="WhatsApp",
         options=LIST_ITEMS,
         numbers=True,
         text_length=TEXT,

@@ -28,8 +28,8 @@ STATUSES: dict[str, malva.MessageStatus] = {
 before `sent` tells nothing new."""
 
 _PHONE = re.compile(r"\+\d{6,15}", re.ASCII)
-_STARTED = re.compile(r"(?i)\W*start\s+([a-z0-9_-]{1,64})(?![\w-])", re.ASCII)
-_NAMED = re.compile(r"(?<![\w-])(?:cafe|invite)_[A-Za-z0-9_-]{1,57}(?![\w-])", re.ASCII)
+_STARTED = re.compile(r"(?i)\W*start(?:\s+([a-z0-9_-]{1,64}))?(?![\w-])", re.ASCII)
+_NAMED = re.compile(r"(?<![\w-])(?:cafe|invite|link)_[A-Za-z0-9_-]{1,57}(?![\w-])", re.ASCII)
 LONGEST_START = 200
 """Characters of the text that a join link fills in, with what a guest has added."""
 
@@ -83,16 +83,15 @@ def _content(form: Mapping[str, str]) -> malva.Content:
     text = form.get("Body") or form.get("ButtonText") or form.get("ListTitle") or ""
     if not text.strip():
         return malva.Unsupported(form.get("MessageType") or "nothing")
-    payload = started(text)
-    return malva.Said(text) if payload is None else malva.Started(payload)
+    return started(text) or malva.Said(text)
 
 
-def started(text: str) -> str | None:
-    """The payload of a join link, whose text (`start cafe_bife`) guests may have changed before
-    they sent it; None where there is none."""
+def started(text: str) -> malva.Started | None:
+    """A join link's text (`start cafe_bife`), also where the guest has changed it before sending;
+    None for anything else."""
     if len(text) > LONGEST_START:
         return None
     if named := _NAMED.search(text):
-        return named[0]
+        return malva.Started(named[0])
     found = _STARTED.match(text)
-    return found[1] if found else None
+    return malva.Started(found[1]) if found else None

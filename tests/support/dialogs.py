@@ -63,6 +63,8 @@ class Chat(Protocol):
     """One guest's chat on one channel."""
 
     capabilities: Capabilities
+    speaks_first: str | None
+    """The language in which somebody new is spoken to where the messenger doesn't tell theirs."""
 
     async def start(self, payload: str) -> None: ...
     async def say(self, text: str) -> None: ...
@@ -152,8 +154,10 @@ async def play(dialog: Dialog, language: str, chat: Chat) -> None:
     """Raises AssertionError where the conversation leaves its script, with all that was said."""
     w = words(language)
     record: list[str] = []
+    spoken = words(chat.speaks_first or language) if not dialog.guests else w
     if dialog.known:
         await _register(dialog, chat, w)
+        spoken = w
     for step in dialog.steps:
         action = next(name for name in ACTIONS if name in step)
         given = translated(step[action], w)
@@ -164,8 +168,9 @@ async def play(dialog: Dialog, language: str, chat: Chat) -> None:
         expected = step.get("replies", [])
         so_far = "\n".join(record)
         assert len(heard) == len(expected), f"{len(expected)} messages were expected\n{so_far}"
+        spoken = w if step.get("press") == "@language" else spoken
         for message, wanted in zip(heard, expected, strict=True):
-            _compare(message, wanted, w, so_far)
+            _compare(message, wanted, spoken, so_far)
 
 
 async def _register(dialog: Dialog, chat: Chat, w: Words) -> None:

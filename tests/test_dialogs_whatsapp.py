@@ -1,0 +1,138 @@
+"""Every script of tests/dialogs on WhatsApp: a whole Malva, the real adapter, simulated Twilio."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+import sqlalchemy as sa
+
+from channels.whatsapp import WhatsApp
+from core.services.messages import ANSWER, NOTIFICATION
+from core.storage.tables import messages
+from tests.end_to_end.around import eventually
+from tests.simulators.twilio import TwilioSimulator
+from tests.simulators.twilio_guests import Message
+from tests.support.dialogs import Dialog, Heard, dialogs, play, prepare
+from tests.support.running import Running, run
+
+pytestmark = pytest.mark.anyio
+
+LINK = re.compile(r"(?:\n\n|\n|^)(?P<label>[^\n]+): https?://\S+(?=\n|$)")
+NOT_TOLD = "registration: the messenger's own language comes first"
+"""WhatsApp tells no language."""
+
+
+@pytest.fixture(scope="module")
+def twilio() -> Iterator[TwilioSimulator]:
+    with TwilioSimulator() as simulator:
+        yield simulator
+
+
+def house(twilio: TwilioSimulator, more: str = "") -> str:
+    return f"""
+[business]
+name = "BIFE"
+
+[pages.portal]
+module = "portal"
+
+[channels.whatsapp]
+module = "channels.whatsapp"
+account_sid = "{twilio.account_sid}"
+auth_token = "{twilio.auth_token}"
+from = "{twilio.sender}"
+api_base = "{twilio.url}"
+content_base = "{twilio.url}"
+{more}
+"""
+
+
+class WhatsAppChat:
+    """`tests.support.dialogs.Chat` of a guest on WhatsApp."""
+
+    capabilities = WhatsApp.capabilities
+    speaks_first = "en"
+
+    def __init__(self, malva: Running, twilio: TwilioSimulator, name: str | None) -> None:
+        self.malva = malva
+        self.twilio = twilio
+        self.guest = twilio.guest("+381601234567", name=name or "")
+        self.seen = 0
+
+    async def start(self, payload: str) -> None:
+        self.act(lambda: self.guest.starts(payload or None))
+
+    async def say(self, text: str) -> None:
+        self.act(lambda: self.guest.says(text))
+
+    async def press(self, label: str) -> None:
+        self.act(lambda: self.guest.presses(label))
+
+    async def old(self, value: str) -> None:
+        self.act(lambda: self.guest.presses_id(value, "of long ago"))
+
+    async def share(self, phone: str, own: bool) -> None:
+        self.act(lambda: self.guest.sends_media("text/vcard"))
+
+    async def send(self, what: str) -> None:
+        self.act(lambda: self.guest.sends_media("image/webp"))
+
+    async def leave(self) -> None:
+        self.act(self.guest.stops)
+
+    async def come_back(self) -> None:
+        self.act(self.guest.restarts)
+
+    def act(self, act: Callable[[], str]) -> None:
+        self.twilio.wait_answered(act())
+        eventually(self.all_is_said, what=f"an answer\n{self.guest.transcript()}")
+
+    async def heard(self) -> list[Heard]:
+        new = [message for message in self.guest.messages if message.revision > self.seen]
+        self.seen = max([self.seen, *(message.revision for message in new)])
+        return as_heard(new)
+
+    def all_is_said(self) -> bool:
+        on_the_way = sa.select(sa.func.count()).where(
+            messages.c.status.in_(["queued", "sending"]),
+            messages.c.lane.in_([ANSWER, NOTIFICATION]),
+        )
+        return self.malva.database.read_now(lambda tx: tx.scalar(on_the_way)) == 0
+
+
+def as_heard(new: Sequence[Message]) -> list[Heard]:
+    """Messages as the scripts speak of them. A card is two: the picture, and below it what
+    can't stand on a picture, the link and Refresh."""
+    found: list[Heard] = []
+    for message in new:
+        if found and found[-1].card and LINK.match(message.text):
+            continue
+        links = tuple(match["label"] for match in LINK.finditer(message.text))
+        text = LINK.sub("", message.text)
+        card = message.kind == "media" and bool(re.search(r"\b\d{3} \d{3}\b", text))
+        found.append(Heard(text, tuple(message.labels), links, card=card))
+    return found
+
+
+async def converse(url: str, twilio: TwilioSimulator, dialog: Dialog, language: str) -> None:
+    with run(url, house(twilio), cafes=()) as malva:
+        twilio.webhook(f"{malva.url}/channels/whatsapp/webhook")
+        malva.database.write_now(prepare, dialog, language, malva.keys, malva.clock())
+        await play(dialog, language, WhatsAppChat(malva, twilio, dialog.messenger.get("name")))
+
+
+SCRIPTS = [
+    pytest.param(dialog, language, id=f"{dialog.name} [{language}]")
+    for dialog in dialogs()
+    if dialog.fits(WhatsApp.capabilities) and dialog.name != NOT_TOLD
+    for language in dialog.languages
+]
+
+
+@pytest.mark.parametrize(("dialog", "language"), SCRIPTS)
+async def test_on_whatsapp(
+    sqlite_url: str, twilio: TwilioSimulator, dialog: Dialog, language: str
+) -> None:
+    await converse(sqlite_url, twilio, dialog, language)
