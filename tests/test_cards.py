@@ -203,12 +203,15 @@ def test_a_new_card_calls_off_the_renewals_of_the_old_one(tx, chat):
     assert renewing == [new] * 5
 
 
-def test_where_they_can_not_a_card_is_one_message_that_offers_refresh(tx, chat):
+def test_where_they_can_not_a_card_is_one_message_that_offers_refresh_and_the_menu(tx, chat):
     cards.show_card(tx, **chat, edits=False, now=NOW)
     assert queued(tx) == [("card", 0, None, 0)]
     ((kind, body),) = bodies(tx)
     message, _ = render(tx, kind, body, NOW)
-    assert [option.value for row in message.options for option in row] == [cards.REFRESH]
+    assert [option.value for row in message.options for option in row] == [
+        cards.REFRESH,
+        cards.MENU,
+    ]
 
 
 def render(tx, kind, body, now):

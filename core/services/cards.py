@@ -24,8 +24,9 @@ from core.storage.tables import accounts, cafes, guests, leases, programmes
 from core.storage.tables import messages as outbox
 from core.storage.tx import Tx
 
-REFRESH = "card"
-"""The value of the option that shows a card again: the menu's own `My card`."""
+REFRESH, MENU = "card", "menu"
+"""The values of the options below a card that stays as it is: a new one (the menu's own `My card`),
+and the menu, for a messenger whose one keyboard they take."""
 
 RENEWALS = 4
 RENEW_EVERY = timedelta(seconds=codes.STEP_SECONDS)
@@ -165,18 +166,18 @@ def render_card(
     guest = _face(tx, guest_id)
     w = words(guest.language)
     live = Link(w.text("Live card"), f"{public_url}/card/{link_token(guest, keys)}", app=True)
-    refresh = ((Option(REFRESH, w.text("Refresh")),),)
+    refresh = Option(REFRESH, w.text("Refresh"))
     if kind == "card_end":
         text = w.text("This code is no longer good. Refresh shows a new one.")
         return Outbound(
-            text=text, kind=kind, language=w.language, options=refresh, links=(live,)
+            text=text, kind=kind, language=w.language, options=((refresh,),), links=(live,)
         ), None
     card = lease_code(tx, guest_id, keys, now)
     message = Outbound(
         text=_card_text(w, guest, card, now),
         kind=kind,
         language=w.language,
-        options=refresh if body["refresh"] else (),
+        options=((refresh, Option(MENU, w.text("Menu"))),) if body["refresh"] else (),
         links=(live,),
     )
     return message, card.qr

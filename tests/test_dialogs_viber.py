@@ -1,0 +1,149 @@
+"""Every script of tests/dialogs on Viber: a whole Malva, the real adapter, a simulated Viber."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+import sqlalchemy as sa
+
+from channels.viber import Viber
+from channels.viber.render import PRESSED
+from core.services.messages import ANSWER, NOTIFICATION
+from core.storage.tables import messages
+from core.testkit.running import Running, run
+from tests.end_to_end.around import eventually
+from tests.simulators.viber import ViberSimulator
+from tests.simulators.viber_guests import Message
+from tests.support.dialogs import Dialog, Heard, dialogs, play, prepare
+
+pytestmark = pytest.mark.anyio
+
+WRITTEN_OUT = re.compile(r"\n\n(?P<label>[^\n]+): \w+://\S+(?=\n\n|$)")
+
+
+@pytest.fixture(scope="module")
+def viber() -> Iterator[ViberSimulator]:
+    with ViberSimulator() as simulator:
+        yield simulator
+
+
+def house(viber: ViberSimulator) -> str:
+    return f"""
+[business]
+name = "BIFE"
+
+[pages.portal]
+module = "portal"
+
+[channels.viber]
+module = "channels.viber"
+token = "{viber.token}"
+sender_name = "BIFE"
+api_base = "{viber.url}"
+"""
+
+
+class ViberChat:
+    """`tests.support.dialogs.Chat` of a guest on Viber."""
+
+    capabilities = Viber.capabilities
+    speaks_first = None
+
+    def __init__(
+        self, malva: Running, viber: ViberSimulator, name: str | None, language: str
+    ) -> None:
+        self.malva = malva
+        self.viber = viber
+        self.guest = viber.guest(name or "", language=language)
+        self.seen = 0
+
+    async def start(self, payload: str) -> None:
+        self.act(lambda: self.guest.opens(payload or None))
+
+    async def say(self, text: str) -> None:
+        self.act(lambda: self.guest.says(text))
+
+    async def press(self, label: str) -> None:
+        """Also where another keyboard has come since."""
+        shown = [message for message in self.guest.messages if label in message.labels]
+        assert shown, f"no button {label!r}\n{self.guest.transcript()}"
+        self.act(lambda: self.guest.press(shown[-1].button(label)))
+
+    async def old(self, value: str) -> None:
+        self.act(lambda: self.guest.writes("text", text=PRESSED + value, silent=True))
+
+    async def share(self, phone: str, own: bool) -> None:
+        if not own:
+            self.act(lambda: self.guest.shares_contact(phone, "Somebody"))
+            return
+        self.guest.phone = phone
+        asked = [m for m in self.guest.messages if m.labelled("share-phone")]
+        await self.press(asked[-1].labelled("share-phone")[0])
+
+    async def send(self, what: str) -> None:
+        self.act(self.guest.sends_sticker)
+
+    async def leave(self) -> None:
+        self.act(self.guest.unsubscribes)
+
+    async def come_back(self) -> None:
+        self.act(self.guest.subscribes)
+
+    def act(self, act: Callable[[], str]) -> None:
+        self.viber.wait_answered(act())
+        eventually(self.all_is_said, what=f"an answer\n{self.guest.transcript()}")
+
+    async def heard(self) -> list[Heard]:
+        new = [message for message in self.guest.messages if message.revision > self.seen]
+        self.seen = max([self.seen, *(message.revision for message in new)])
+        return as_heard(new)
+
+    def all_is_said(self) -> bool:
+        on_the_way = sa.select(sa.func.count()).where(
+            messages.c.status.in_(["queued", "sending"]),
+            messages.c.lane.in_([ANSWER, NOTIFICATION]),
+        )
+        return self.malva.database.read_now(lambda tx: tx.scalar(on_the_way)) == 0
+
+
+def as_heard(new: Sequence[Message]) -> list[Heard]:
+    """Messages as the scripts speak of them."""
+    return [
+        Heard(
+            text=WRITTEN_OUT.sub("", message.text),
+            options=tuple(message.labelled("reply")),
+            links=(
+                *message.labelled("open-url"),
+                *(found["label"] for found in WRITTEN_OUT.finditer(message.text)),
+            ),
+            asks_phone=bool(message.labelled("share-phone")),
+            card=message.picture is not None,
+        )
+        for message in new
+    ]
+
+
+async def converse(url: str, viber: ViberSimulator, dialog: Dialog, language: str) -> None:
+    with run(url, house(viber), cafes=()) as malva:
+        malva.database.write_now(prepare, dialog, language, malva.keys, malva.clock())
+        viber.wait_registered(malva.url)
+        chat = ViberChat(malva, viber, dialog.messenger.get("name"), language)
+        await play(dialog, language, chat)
+        assert [message for message in chat.guest.everything if message.failed] == []
+
+
+SCRIPTS = [
+    pytest.param(dialog, language, id=f"{dialog.name} [{language}]")
+    for dialog in dialogs()
+    if dialog.fits(Viber.capabilities)
+    for language in dialog.languages
+]
+
+
+@pytest.mark.parametrize(("dialog", "language"), SCRIPTS)
+async def test_on_viber(
+    sqlite_url: str, viber: ViberSimulator, dialog: Dialog, language: str
+) -> None:
+    await converse(sqlite_url, viber, dialog, language)
