@@ -76,7 +76,8 @@ def staff_add(
 
     password_hash = staff.hash_password(password)
     with opened() as database:
-        database.write_now(staff.add, login, name or login, role, cafe, password_hash, now())
+        slugs = [cafe] if cafe else []
+        database.write_now(staff.add, login, name or login, role, slugs, password_hash, now())
     click.echo(f"{login} may sign in as {role}")
 
 

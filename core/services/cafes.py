@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from core.contract import CafeInfo
 from core.domain import money, names
 from core.services import eventlog
-from core.services.errors import NotPossible
+from core.services.errors import NotPossible, Rejected
 from core.storage.tables import cafes, programmes, rewards
 from core.storage.tx import Prepared, Tx
 
@@ -105,7 +105,7 @@ def get(tx: Tx, slug: str) -> int:
     found = find(tx, slug)
     if found is None:
         known = ", ".join(cafe.slug for cafe in everyone(tx)) or "none yet: malva cafe add"
-        raise NotPossible(f'there is no cafe "{slug}" (there are: {known})')
+        raise Rejected("cafe", f'there is no cafe "{slug}" (there are: {known})')
     return found
 
 
@@ -123,7 +123,7 @@ def clean_name(text: str) -> str:
     """A name of a cafe, till or member of staff; NotPossible where it can't be one."""
     name = names.clean_name(text)
     if name is None:
-        raise NotPossible(f"the name is empty or longer than {names.LONGEST} characters")
+        raise Rejected("name", f"the name is empty or longer than {names.LONGEST} characters")
     return name
 
 

@@ -8,6 +8,27 @@ class NotPossible(MalvaError):
     of the business."""
 
 
+class Rejected(NotPossible):
+    """What somebody of the business wrote can't be taken. `code` names the mistake, for pages that
+    say it in their own words; the text is the command line's."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Forbidden(NotPossible):
+    """The role is too low for it, or the cafe isn't theirs."""
+
+
+class Missing(NotPossible):
+    """There is no such thing, or it belongs to a cafe that isn't theirs."""
+
+
+class SessionOver(NotPossible):
+    """Whoever asks isn't signed in, or no longer."""
+
+
 class Refusal(NotPossible):
     """A till asked for something that it can't have. `code` is stable, for programs (the till API
     answers with it, and knows its HTTP status); the text is for the person at the till."""
@@ -95,3 +116,51 @@ class TooLate(Refusal):
     """The order is too old to find its guest now."""
 
     code = "too_late"
+
+
+class WrongKind(Refusal):
+    """A card was shown where a redemption is wanted, or the other way round."""
+
+    code = "wrong_kind"
+
+
+class UnknownReward(Refusal):
+    """The programme has no such reward, or not now."""
+
+    code = "unknown_reward"
+
+
+class NotAvailable(Refusal):
+    """The guest has had the reward as often as it can be had, or its stock is out."""
+
+    code = "not_available"
+
+
+class Insufficient(Refusal):
+    """The guest has too few points that are not held already."""
+
+    code = "insufficient"
+
+
+class AwaitingGuest(Refusal):
+    """The guest has been asked in their messenger, and has not said yes."""
+
+    code = "awaiting_guest"
+
+
+class AlreadyConfirmed(Refusal):
+    """The redemption was confirmed before."""
+
+    code = "already_confirmed"
+
+
+class Expired(Refusal):
+    """The redemption's time is up; its points are free again."""
+
+    code = "expired"
+
+
+class Cancelled(Refusal):
+    """The redemption was cancelled; its points are free again."""
+
+    code = "cancelled"

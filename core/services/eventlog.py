@@ -18,11 +18,18 @@ def log(
     cafe_id: int | None = None,
     guest_id: int | None = None,
     till_id: int | None = None,
+    staff_id: int | None = None,
     **data: Any,
 ) -> None:
     """Notes that `kind` (`till_locked`, `guest_erased` …) happened; `data` is what else to know."""
     tx.execute(
         sa.insert(event_log).values(
-            at=now, kind=kind, cafe_id=cafe_id, guest_id=guest_id, till_id=till_id, data=data
+            at=now,
+            kind=kind,
+            cafe_id=cafe_id,
+            guest_id=guest_id,
+            till_id=till_id,
+            staff_id=staff_id,
+            data=data,
         )
     )

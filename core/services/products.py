@@ -1,0 +1,133 @@
+"""Products that are worth points of their own, whatever their price."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from core.domain import money
+from core.domain import names as naming
+from core.domain.roles import Member
+from core.services import eventlog
+from core.services.errors import Missing, Rejected
+from core.services.permission import places, require, require_programme
+from core.services.schemes import MOST_POINTS
+from core.storage.tables import products
+from core.storage.tx import Tx
+
+SKU_LENGTH = 100
+
+
+class Product(NamedTuple):
+    """`names` by language; `sku` is the till system's; `price_minor` of one, if it is known."""
+
+    id: int
+    programme_id: int
+    sku: str | None
+    names: Mapping[str, str]
+    points: int
+    price_minor: int | None
+    active: bool
+
+
+class Draft(NamedTuple):
+    """What somebody wants a product to be; `names` without those left empty."""
+
+    names: Mapping[str, str]
+    sku: str | None
+    points: int
+    price_minor: int | None
+
+
+def everyone(tx: Tx, by: Member) -> Sequence[Product]:
+    """The products of their cafes' programmes, those that count first."""
+    require(by, "products")
+    columns = (getattr(products.c, field) for field in Product._fields)
+    rows = tx.execute(
+        sa.select(*columns)
+        .where(products.c.programme_id.in_({place.programme_id for place in places(tx, by)}))
+        .order_by(products.c.active.desc(), products.c.id)
+    )
+    return [Product._make(row) for row in rows]
+
+
+def one(tx: Tx, by: Member, product_id: int) -> Product:
+    """Missing where it is of no programme of theirs."""
+    for product in everyone(tx, by):
+        if product.id == product_id:
+            return product
+    raise Missing("there is no such product")
+
+
+def add(tx: Tx, by: Member, programme_id: int, draft: Draft, now: datetime) -> int:
+    """Returns its row id. Rejected for what can't be meant, or a SKU that another one has."""
+    require_programme(tx, by, "products", programme_id)
+    values = _checked(tx, programme_id, draft)
+    product_id = tx.scalar(
+        sa.insert(products)
+        .values(programme_id=programme_id, active=True, **values)
+        .returning(products.c.id)
+    )
+    _log(tx, "product_added", by, programme_id, draft, now)
+    return int(product_id)
+
+
+def change(tx: Tx, by: Member, product_id: int, draft: Draft, now: datetime) -> None:
+    """Counts for the orders from now on; what was earned stays."""
+    found = _to_change(tx, by, product_id)
+    values = _checked(tx, found.programme_id, draft, but=product_id)
+    tx.execute(sa.update(products).where(products.c.id == product_id).values(values))
+    _log(tx, "product_changed", by, found.programme_id, draft, now)
+
+
+def switch(tx: Tx, by: Member, product_id: int, active: bool, now: datetime) -> None:
+    """One that is off earns by its price, like everything else."""
+    found = _to_change(tx, by, product_id)
+    tx.execute(sa.update(products).where(products.c.id == product_id).values(active=active))
+    kind = "product_on" if active else "product_off"
+    draft = Draft(found.names, found.sku, found.points, found.price_minor)
+    _log(tx, kind, by, found.programme_id, draft, now)
+
+
+def _to_change(tx: Tx, by: Member, product_id: int) -> Product:
+    found = one(tx, by, product_id)
+    require_programme(tx, by, "products", found.programme_id)
+    return found
+
+
+def _checked(tx: Tx, programme_id: int, draft: Draft, *, but: int | None = None) -> dict[str, Any]:
+    """The columns' values. `but`: the product that has the SKU already."""
+    cleaned = {language: naming.clean_name(name) for language, name in draft.names.items()}
+    names = {language: name for language, name in cleaned.items() if name is not None}
+    if not names or len(names) < len(cleaned):
+        raise Rejected("name", f"a name is 1 to {naming.LONGEST} characters")
+    if not 0 <= draft.points <= MOST_POINTS:
+        raise Rejected("points", f"0 to {MOST_POINTS}")
+    if draft.price_minor is not None and not 0 <= draft.price_minor <= money.MAX_MAJOR * 100:
+        raise Rejected("price", "a price is not below zero")
+    sku = draft.sku
+    if sku is not None:
+        if len(sku) > SKU_LENGTH or not sku.isprintable():
+            raise Rejected("sku", f"a SKU is up to {SKU_LENGTH} printable characters")
+        same = sa.and_(products.c.programme_id == programme_id, products.c.sku == sku)
+        if tx.scalar(sa.select(products.c.id).where(same)) not in (None, but):
+            raise Rejected("sku_taken", f'there is a product "{sku}" already')
+    return {"names": names, "sku": sku, "points": draft.points, "price_minor": draft.price_minor}
+
+
+def _log(tx: Tx, kind: str, by: Member, programme_id: int, draft: Draft, now: datetime) -> None:
+    """One entry for each cafe that it counts in, so that each one's manager sees it."""
+    for place in places(tx, by):
+        if place.programme_id == programme_id:
+            eventlog.log(
+                tx,
+                kind,
+                now,
+                cafe_id=place.id,
+                staff_id=by.id,
+                names=dict(draft.names),
+                points=draft.points,
+            )

@@ -1,0 +1,163 @@
+"""Who is signed in. A session lives on the server, so it can be ended from anywhere at once; its
+cookie holds 256 random bits, of which only the hash is kept.
+
+Times follow OWASP's session management: it ends when it was idle for long, and some time anyhow.
+https://cheatsheetseries.owasp.org/cheatsheets/Session_Management_Cheat_Sheet.html
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+
+from core.domain.roles import Member
+from core.services import eventlog
+from core.services.errors import Missing, SessionOver
+from core.services.tills import hash_of
+from core.storage.tables import staff, staff_cafes, staff_sessions
+from core.storage.tx import Tx
+from core.storage.types import storable
+
+IDLE = timedelta(hours=12)
+LONGEST = timedelta(days=7)
+SEEN_EVERY = timedelta(minutes=1)
+"""How exactly `seen_at` is kept: writing it at every look would cost a commit each."""
+AGENT_LENGTH = 300
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody signed in. `csrf` is what their forms carry; `stale`: `seen` is due."""
+
+    id: int
+    member: Member
+    csrf: str
+    stale: bool
+
+
+class Listed(NamedTuple):
+    """One of a member's sessions, for them to look at."""
+
+    id: int
+    created_at: datetime
+    seen_at: datetime
+    user_agent: str
+
+
+def start(
+    tx: Tx, staff_id: int, user_agent: str, now: datetime, *, device_id: int | None = None
+) -> str:
+    """A new session; returns its token. Nothing that a browser brought before is taken over."""
+    token = secrets.token_urlsafe(32)
+    tx.execute(
+        sa.insert(staff_sessions).values(
+            token_hash=hash_of(token),
+            staff_id=staff_id,
+            device_id=device_id,
+            csrf=secrets.token_urlsafe(24),
+            created_at=now,
+            seen_at=now,
+            expires_at=now + LONGEST,
+            user_agent=storable(user_agent)[:AGENT_LENGTH],
+        )
+    )
+    return token
+
+
+def of_token(tx: Tx, token: str, now: datetime) -> Session | None:
+    """The session on the portal whose cookie says `token`; None where it is over, or none."""
+    row = tx.execute(
+        sa.select(staff_sessions, staff.c.login, staff.c.name, staff.c.role, staff.c.language)
+        .join_from(staff_sessions, staff, staff_sessions.c.staff_id == staff.c.id)
+        .where(
+            staff_sessions.c.token_hash == hash_of(token),
+            staff_sessions.c.device_id.is_(None),
+            staff.c.disabled_at.is_(None),
+            _open(now),
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    member = Member(
+        row.staff_id, row.login, row.name, row.role, cafes_of(tx, row.staff_id), row.language
+    )
+    return Session(row.id, member, row.csrf, now - row.seen_at >= SEEN_EVERY)
+
+
+def on_behalf(
+    tx: Tx,
+    token: str,
+    now: datetime,
+    fn: Callable[Concatenate[Tx, Member, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """`fn(tx, member, …)` for whoever is signed in, as they are in this very transaction: a role
+    taken away a moment ago counts. SessionOver."""
+    session = of_token(tx, token, now)
+    if session is None:
+        raise SessionOver("not signed in")
+    return fn(tx, session.member, *args, **kwargs)
+
+
+def cafes_of(tx: Tx, staff_id: int) -> frozenset[int]:
+    return frozenset(
+        tx.execute(
+            sa.select(staff_cafes.c.cafe_id).where(staff_cafes.c.staff_id == staff_id)
+        ).scalars()
+    )
+
+
+def seen(tx: Tx, session_id: int, now: datetime) -> None:
+    tx.execute(
+        sa.update(staff_sessions).where(staff_sessions.c.id == session_id).values(seen_at=now)
+    )
+
+
+def own(tx: Tx, by: Member, now: datetime) -> Sequence[Listed]:
+    """Their open sessions on the portal, the one used last first."""
+    rows = tx.execute(
+        sa.select(*(getattr(staff_sessions.c, field) for field in Listed._fields))
+        .where(staff_sessions.c.staff_id == by.id, staff_sessions.c.device_id.is_(None), _open(now))
+        .order_by(staff_sessions.c.seen_at.desc(), staff_sessions.c.id.desc())
+    )
+    return [Listed._make(row) for row in rows]
+
+
+def revoke(tx: Tx, by: Member, session_id: int, now: datetime) -> None:
+    """Ends one of their own. Missing where it is none of theirs, or over."""
+    of_theirs = sa.and_(staff_sessions.c.id == session_id, staff_sessions.c.staff_id == by.id)
+    if not _revoke(tx, of_theirs, now):
+        raise Missing("there is no such session")
+    eventlog.log(tx, "session_revoked", now, staff_id=by.id)
+
+
+def sign_out(tx: Tx, token: str, now: datetime) -> None:
+    _revoke(tx, staff_sessions.c.token_hash == hash_of(token), now)
+
+
+def revoke_all(tx: Tx, staff_id: int, now: datetime, *, but: int | None = None) -> int:
+    """Ends every session of theirs, on tills too, but the row `but`; returns how many."""
+    theirs = staff_sessions.c.staff_id == staff_id
+    return _revoke(tx, theirs if but is None else theirs & (staff_sessions.c.id != but), now)
+
+
+def _revoke(tx: Tx, which: sa.ColumnElement[bool], now: datetime) -> int:
+    statement = sa.update(staff_sessions).where(which, staff_sessions.c.revoked_at.is_(None))
+    return tx.execute(statement.values(revoked_at=now)).rowcount
+
+
+def _open(now: datetime) -> Any:
+    return sa.and_(
+        staff_sessions.c.revoked_at.is_(None),
+        staff_sessions.c.expires_at > now,
+        staff_sessions.c.seen_at > now - IDLE,
+    )
