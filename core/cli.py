@@ -47,7 +47,7 @@ def serve(host: str, port: int) -> None:
         from core.settings import SettingsError
 
         raise SettingsError(f"MALVA_SECRET_KEY is not set; {HOW_TO_MAKE}")
-    from core.app import serve
+    from core.serving import serve
 
     serve(told, told.plugins, host, port)
 

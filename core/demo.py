@@ -12,17 +12,19 @@ import click
 import sqlalchemy as sa
 
 from core import sample
-from core.app import serve, utc_now
+from core.app import utc_now
 from core.domain.money import to_major
 from core.keys import Keys
 from core.services import staff, tills
 from core.services.desk import Demo, DemoCafe, DemoProduct
+from core.serving import listening_on, serve
 from core.settings import Settings
 from core.storage.database import Database
 from core.storage.tables import cafes, kept
 from core.storage.tx import Tx
 
 FOLDER = Path(".demo")
+HOST = "127.0.0.1"
 LOGIN = "owner"
 
 PLUGINS = """\
@@ -42,12 +44,13 @@ module = "portal"
 def run(port: int, reset: bool) -> None:
     """Serves the demo on 127.0.0.1; `reset` throws its data away first."""
     if reset:
-        shutil.rmtree(FOLDER, ignore_errors=True)
+        with listening_on(HOST, port):  # a demo that is still running keeps its data
+            shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(exist_ok=True)
     plugins = FOLDER / "plugins.toml"
     if not plugins.exists():
         plugins.write_text(PLUGINS, encoding="utf-8")
-    address = f"http://127.0.0.1:{port}"
+    address = f"http://{HOST}:{port}"
     settings = Settings(
         database_url=f"sqlite:///{FOLDER / 'malva.db'}",
         public_url=address,
@@ -56,7 +59,7 @@ def run(port: int, reset: bool) -> None:
     )
     password = _kept_secret("owner-password", lambda: secrets.token_urlsafe(9))
     set_up = partial(_set_up, address=address, password=password)
-    serve(settings, plugins, "127.0.0.1", port, demo=set_up, ready=partial(_tell, password))
+    serve(settings, plugins, HOST, port, demo=set_up, ready=partial(_tell, password))
 
 
 def _secret_key() -> str:
@@ -77,7 +80,7 @@ def _set_up(database: Database, keys: Keys, *, address: str, password: str) -> D
     if not database.read_now(_is_filled):
         database.write_now(sample.build, keys, now)
         hashed = staff.hash_password(password)
-        database.write_now(staff.add, LOGIN, "Owner", "owner", None, hashed, now)
+        database.write_now(staff.add, LOGIN, "Owner", "owner", (), hashed, now)
         for slug in sample.CAFES:
             database.write_now(_add_till, slug)
     return Demo(address, [database.read_now(_cafe, slug) for slug in sample.CAFES])
@@ -110,6 +113,7 @@ def _tell(password: str, address: str) -> None:
         f"\n  Malva demo        {address}/\n"
         f"  the guest's chat  {address}/chat\n"
         f"  join a cafe       {address}/join\n"
+        f"  owner's portal    {address}/portal\n"
         f"  owner's login     {LOGIN} / {password}\n\n"
         "  Ctrl+C stops it; make demo RESET=1 starts afresh.\n"
     )

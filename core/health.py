@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from core.i18n import best_language, words
 from core.services.messages import NOTIFICATION, OPEN
 from core.storage.database import Database
 from core.storage.migrate import head
@@ -41,6 +42,14 @@ def health_routes(database: Database, plugins: Callable[[], Mapping[str, str]]) 
         return JSONResponse({"ready": ready, **found}, 200 if ready else 503)
 
     return [Route("/livez", livez), Route("/readyz", readyz)]
+
+
+async def away(request: Request, error: Exception) -> Response:
+    """The database does not answer: not the guest's fault, and soon over."""
+    _log.warning("%s asked for while the database is away", request.url.path.split("/")[1])
+    w = words(best_language(request.headers.get("accept-language", "").split(",")[0]))
+    text = w.text("We'll be right back. Please try again in a moment.")
+    return PlainTextResponse(text, 503, headers={"Retry-After": "5"})
 
 
 async def readiness(database: Database, troubled: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import time
 import httpx2
 import pytest
 
-from core import app
+from core import serving
 from core.services import guests
 from core.services.cards import link_token
 from core.storage import tables
@@ -38,5 +38,5 @@ def test_open_streams_keep_no_server_from_stopping(
         assert next(chat_lines).startswith("id: ")
         assert next(card_lines) == "event: state"
         begun = time.monotonic()
-    assert time.monotonic() - begun < app.GRACE
+    assert time.monotonic() - begun < serving.GRACE
     assert [r.message for r in caplog.records if r.levelname == "ERROR"] == []

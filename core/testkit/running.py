@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import uvloop
 
-from core import app
+from core import app, serving
 from core.keys import Keys
 from core.plugins import Loader
 from core.pluginsfile import load_plugins_toml
@@ -107,13 +107,13 @@ def _serving(
     loader = Loader(load_plugins_toml(settings.plugins, settings.environ))
     loader.load()
     ready = threading.Event()
-    held: dict[str, app.Server] = {}
+    held: dict[str, serving.Server] = {}
     loop = uvloop.new_event_loop()  # as `malva serve` has
     failed: list[BaseException] = []
 
     async def serve() -> None:
         async with app.running(settings, loader, clock=clock) as application:
-            server = held["server"] = app.Server(app.config(application, settings))
+            server = held["server"] = serving.Server(serving.config(application, settings))
             ready.set()
             await server.serve(sockets=[listening])
 
