@@ -2,7 +2,7 @@
 
 A plugin's tests get it by pytest fixtures, without importing anything but `malva`:
 
-    @pytest.mark.vendor(Line)                 # the vendor's side: see `vendors`
+    @pytest.mark.malva(vendor=Line)           # the vendor's side: see `vendors`
     def test_the_contract(channel_contract):  # one test for each case
         channel_contract()
 

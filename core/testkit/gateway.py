@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from core.contract import CafeInfo, Outbound, Received, Request, StoredMessage
+from core.contract import CafeInfo, Http, Outbound, Received, Request, StoredMessage
 from core.i18n import words
 from core.keys import Keys
 from core.pictures import qr_png
@@ -34,7 +34,7 @@ class OneGateway:
 
     def __init__(self, name: str, http: Wire, public_url: str = "https://malva.example") -> None:
         self.name = name
-        self.http = http
+        self.http: Http = http
         self.public_url = public_url
         self.ahead = timedelta()
         self.received: list[Received] = []

@@ -12,7 +12,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Self
@@ -56,6 +56,7 @@ class Fault:
     body: str = ""
     content_type: str = "application/json"
     retry_after: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     used: int = 0
 
     def matches(self, call: Call) -> bool:
@@ -64,9 +65,12 @@ class Fault:
         return named(call, self.name) and (self.when is None or self.when(call))
 
     def response(self) -> web.Response:
-        headers = {} if self.retry_after is None else {"Retry-After": f"{self.retry_after:g}"}
+        after = {} if self.retry_after is None else {"Retry-After": f"{self.retry_after:g}"}
         return web.Response(
-            status=self.status, text=self.body, content_type=self.content_type, headers=headers
+            status=self.status,
+            text=self.body,
+            content_type=self.content_type,
+            headers={**after, **self.headers},
         )
 
 
@@ -138,6 +142,8 @@ class Simulator:
         self.stop()
 
     def start(self) -> None:
+        if self._thread is not None:
+            return
         self._ready.clear()
         self._failure = None
         self._thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=True)
@@ -244,11 +250,13 @@ class Simulator:
         retry_after: float | None = None,
         html: bool = False,
         body: str | None = None,
+        headers: Mapping[str, str] | None = None,
         times: int | None = 1,
         when: Callable[[Call], bool] | None = None,
     ) -> Fault:
         """Answers with an error, nothing else. `html`: a proxy's page, not the vendor's JSON."""
         fault = Fault(name, "answer", times, when, status=status, retry_after=retry_after)
+        fault.headers = headers or {}
         if html:
             fault.body, fault.content_type = HTML_ERROR, "text/html"
         else:

@@ -1,0 +1,6 @@
+"""What is asked of every plugin, a function a case; `channel` and `pos` are registers of them."""
+
+from core.testkit.cases import failing, showing, talking, tilling, webhooks
+from core.testkit.cases.register import Case, channel, pos
+
+__all__ = ["Case", "channel", "failing", "pos", "showing", "talking", "tilling", "webhooks"]
