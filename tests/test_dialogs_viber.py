@@ -12,11 +12,12 @@ from channels.viber import Viber
 from channels.viber.render import PRESSED
 from core.services.messages import ANSWER, NOTIFICATION
 from core.storage.tables import messages
-from core.testkit.running import Running, run
+from core.testkit.running import Running
 from tests.end_to_end.around import eventually
 from tests.simulators.viber import ViberSimulator
 from tests.simulators.viber_guests import Message
 from tests.support.dialogs import Dialog, Heard, dialogs, play, prepare
+from tests.viber.around import serving
 
 pytestmark = pytest.mark.anyio
 
@@ -27,22 +28,6 @@ WRITTEN_OUT = re.compile(r"\n\n(?P<label>[^\n]+): \w+://\S+(?=\n\n|$)")
 def viber() -> Iterator[ViberSimulator]:
     with ViberSimulator() as simulator:
         yield simulator
-
-
-def house(viber: ViberSimulator) -> str:
-    return f"""
-[business]
-name = "BIFE"
-
-[pages.portal]
-module = "portal"
-
-[channels.viber]
-module = "channels.viber"
-token = "{viber.token}"
-sender_name = "BIFE"
-api_base = "{viber.url}"
-"""
 
 
 class ViberChat:
@@ -126,7 +111,7 @@ def as_heard(new: Sequence[Message]) -> list[Heard]:
 
 
 async def converse(url: str, viber: ViberSimulator, dialog: Dialog, language: str) -> None:
-    with run(url, house(viber), cafes=()) as malva:
+    with serving(url, viber, cafes=()) as malva:
         malva.database.write_now(prepare, dialog, language, malva.keys, malva.clock())
         viber.wait_registered(malva.url)
         chat = ViberChat(malva, viber, dialog.messenger.get("name"), language)

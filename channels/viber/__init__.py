@@ -26,7 +26,8 @@ CONTRACT = 1
 
 log = logging.getLogger(__name__)
 
-LONGEST_PAUSE = 60.0
+SOON, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds after which a start that failed is tried again: at first, and at most."""
 OWN_PHONE = "own phone"
 """What the words on a button that asks for a number are signed for."""
 
@@ -147,7 +148,7 @@ class Viber:
         return found
 
     async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
-        delay = 1.0
+        delay = SOON
         while True:
             try:
                 return await step()

@@ -40,7 +40,8 @@ AGAIN = 0.1
 class ViberSimulator(Simulator):
     """One bot. `story` is what is told of a message that arrives, in this order; `early`: before
     the API has answered; `copies`: each event so often; `tries`: how often an event comes that
-    gets no 200; `https_only`: a webhook at plain http is refused, as Viber does."""
+    gets no 200; `https_only`: a webhook at plain http is refused, as Viber does. `picture` is had
+    under any name that ends on .png."""
 
     token = "445da6az1s345z78-dazcczb2542zv51a-e0vc5fva17480im9"
     name = "BIFE"
@@ -59,6 +60,7 @@ class ViberSimulator(Simulator):
         self.tells_names = False
         self.revision = 0
         self.numbers = iter(range(FIRST_TOKEN, 1 << 63))
+        self.picture = b""
         self.held: list[tuple[Guest | None, dict[str, Any]]] | None = None
         self.finished: Counter[str] = Counter()
 
@@ -157,6 +159,8 @@ class ViberSimulator(Simulator):
         return call
 
     async def answer(self, call: Call) -> web.Response:
+        if call.name.endswith(".png"):
+            return web.Response(body=self.picture, content_type="image/png")
         try:
             told = await self.carry_out(call)
         except ApiError as error:
