@@ -511,6 +511,7 @@ async def test_check_asks_for_the_account_and_its_templates(twilio, gateway, cha
     assert "points_earned.sr is pending" in found[1].message
     (found,) = await sender(twilio, gateway, auth_token="another").check()
     assert (found.id, found.level) == ("MALVA-E221", "error")
-    twilio.stop()
-    (found,) = await channel.check()
-    assert (found.id, found.level) == ("MALVA-E222", "error")
+    for trouble in (lambda: twilio.fail("account", 502, html=True), twilio.stop):
+        trouble()
+        (found,) = await channel.check()
+        assert (found.id, found.level) == ("MALVA-E222", "error")

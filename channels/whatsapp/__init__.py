@@ -16,7 +16,7 @@ from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
 import malva
-from channels.whatsapp.errors import CLOSED, WRONG_CONTENT, Failure, send_error
+from channels.whatsapp.errors import CLOSED, UNKNOWN, WRONG_CONTENT, Failure, send_error
 from channels.whatsapp.render import (
     CAPTION,
     CHOOSE,
@@ -178,12 +178,13 @@ class WhatsApp:
     async def check(self) -> Sequence[Finding]:
         try:
             status = await self._twilio.account_status()
-        except Failure as error:
-            hint = "copy account_sid and auth_token from the top of Twilio's console"
-            what = f"Twilio does not know this account: {error}"
-            return [Finding("MALVA-E221", "error", what, hint)]
-        except OSError as error:
-            what = f"Twilio does not answer: {type(error).__name__}"
+        except (Failure, OSError) as error:
+            if isinstance(error, Failure) and error.status in UNKNOWN:
+                hint = "copy account_sid and auth_token from the top of Twilio's console"
+                what = "Twilio does not know this account"
+                return [Finding("MALVA-E221", "error", what, hint)]
+            why = error if isinstance(error, Failure) else type(error).__name__
+            what = f"Twilio does not answer: {why}"
             return [Finding("MALVA-E222", "error", what, "look at the network and at api_base")]
         if status != "active":
             what = f"the account at Twilio is {status}"
@@ -197,7 +198,7 @@ class WhatsApp:
                 try:
                     status = await self._twilio.approval(sid)
                 except (Failure, OSError) as error:
-                    status = f"not found: {error}"
+                    status = f"not found ({error})"
                 if status != "approved":
                     what = f"the template {kind}.{language} is {status}"
                     hint = "guests who haven't written for a day don't get it before it is approved"

@@ -12,6 +12,8 @@ CLOSED = 63016
 """Outside the 24 hours after the guest's last word."""
 GONE = frozenset({21610, 63003, 63024})
 """Has sent STOP; nobody of WhatsApp's has this number or id."""
+UNKNOWN = (401, 403, 404)
+"""HTTP statuses for an account or a token that isn't Twilio's."""
 WRONG_CONTENT = frozenset({21655, 21656})
 """The content is no more, or doesn't take these variables."""
 
@@ -45,8 +47,8 @@ def send_error(error: Failure | OSError) -> SendError:
         return SendError(name, window_closed=True)
     if error.code in GONE:
         return SendError(name, contact_gone=True)
-    if error.status in (401, 403) or error.code == 20404:
-        # our account or token is wrong: nobody's message is at fault, all wait until it is mended
+    if error.status in UNKNOWN:
+        # nobody's message is at fault, all wait until it is mended
         return SendError(name, retryable=True, retry_after=MENDED, channel_wide=True)
     taken = error.status < 300  # but what it said can't be read
     return SendError(
