@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from urllib.parse import parse_qsl, quote
 
-from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
 import malva
@@ -154,6 +153,8 @@ class WhatsApp:
 
     async def _content_sid(self, buttons: Content) -> str | None:
         """How Twilio calls these buttons, which it is told once; None: the list is numbered."""
+        if sid := self._contents.get(buttons.key):
+            return sid
         async with self._making:
             sid = self._contents.get(buttons.key) or await self._gateway.load(self._key(buttons))
             now = self._gateway.now().timestamp()
@@ -206,13 +207,12 @@ class WhatsApp:
         return found
 
 
-def _form(body: bytes) -> MultiDict[str]:
+def _form(body: bytes) -> dict[str, str]:
     """The fields of a webhook; none of what is no form."""
     try:
-        text = body.decode()
-        return MultiDict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
     except ValueError:
-        return MultiDict()
+        return {}
 
 
 def _by_content(sid: str, variables: Mapping[str, str]) -> dict[str, str]:
