@@ -3,7 +3,9 @@
 A *reason* is what an award keeps of itself (`core.domain.earning`): `{"rule": "spend", "points":
 45, "spent_minor": 45000, "currency": "RSD"}` or `{"rule": "product", "points": 40, "names": {"en":
 "Cappuccino", …}, "quantity": "2"}`; a refund's is `{"rule": "refund", "points": -45,
-"refunded_minor": 45000, "currency": "RSD"}`, an imported balance's `{"rule": "opening", …}`.
+"refunded_minor": 45000, "currency": "RSD"}`, an imported balance's `{"rule": "opening", …}`; a
+reward's is `{"rule": "reward", "points": -1000, "names": {"en": "Free coffee", …}}`, with the rule
+`returned` when it comes back; what expired has `{"rule": "expired", …}`.
 """
 
 from __future__ import annotations
@@ -59,6 +61,12 @@ def reason_text(reason: Reason, words: Words) -> str:
             return words.text("Refund of {amount}", amount=amount)
         case "opening":
             return words.text("Earlier balance")
+        case "reward":
+            return words.text("Reward: {reward}", reward=name_in(reason["names"], words))
+        case "returned":
+            return words.text("Returned: {reward}", reward=name_in(reason["names"], words))
+        case "expired":
+            return words.text("Expired")
     spent = words.money(reason["spent_minor"], reason["currency"])
     if carried := reason.get("carried_minor"):
         rest = words.money(carried, reason["currency"])

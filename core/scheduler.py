@@ -17,7 +17,7 @@ from core.bell import Bell
 from core.contract import FetchError, Polled, Pos, TillEvent
 from core.gateway import load, save
 from core.holding import Hold, Holder
-from core.services import clearing, eventlog, reports, tasks
+from core.services import clearing, eventlog, expiring, redemptions, reports, tasks
 from core.services.errors import Refusal
 from core.services.tasks import Task
 from core.storage.database import Database, unavailable
@@ -35,6 +35,8 @@ ASK_TIMEOUT = 45.0
 POLL_TIMEOUT = 90.0
 LONGEST_BACKOFF = 900.0
 CLEAR_EVERY = 3600.0
+END_EVERY = 10.0
+"""Seconds after which redemptions and points are looked at whose time is up."""
 BETWEEN_BATCHES = 0.05
 PAGES_AT_ONCE = 50
 """So many polls follow each other while they find something; then the others have their turn."""
@@ -76,7 +78,9 @@ class Scheduler:
         """What one node does for all."""
         while True:
             async with self._holder.hold("scheduler") as hold, asyncio.TaskGroup() as group:
-                group.create_task(self._clear(hold))
+                group.create_task(self._repeat(hold, clearing.clear, CLEAR_EVERY))
+                group.create_task(self._repeat(hold, redemptions.expire, END_EVERY))
+                group.create_task(self._repeat(hold, expiring.sweep, END_EVERY))
                 for name, pos in self._tills.items():
                     for cafe in pos.cafes() if pos.poll_every is not None else ():
                         group.create_task(self._poll(name, pos, cafe, hold))
@@ -179,15 +183,15 @@ class Scheduler:
             if not found.events or cursor == asked:
                 return
 
-    async def _clear(self, hold: Hold) -> None:
+    async def _repeat(self, hold: Hold, work: Callable[[Tx, datetime], bool], every: float) -> None:
         """A batch at a time, so that no order waits for it."""
         while hold():
             try:
-                more = await self._database.write(clearing.clear, self._clock())
+                more = await self._database.write(work, self._clock())
             except Exception as error:
-                log.warning("clearing: %s", type(error).__name__)
+                log.warning("%s: %s", work.__module__, type(error).__name__)
                 more = False
-            await asyncio.sleep(BETWEEN_BATCHES if more else CLEAR_EVERY)
+            await asyncio.sleep(BETWEEN_BATCHES if more else every)
 
 
 def _count_answer(tx: Tx, task: Task, events: list[TillEvent], now: datetime) -> None:

@@ -333,7 +333,7 @@ class _Turn:
         return PointsLoaded(tuple(self.account(one, most) for one in collecting))
 
     def account(self, one: guests.Collecting, most: int) -> Account:
-        offered = rewards.active(self.tx, one.programme_id)
+        offered = rewards.active(self.tx, one.programme_id, self.now)
         following = rewards.next_reward(offered, one.balance)
         zone = ZoneInfo(one.timezone or "UTC")
         return Account(

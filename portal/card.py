@@ -109,8 +109,8 @@ class CardPage:
                 ring.cancel()
 
     async def _standing(self, token: str) -> Standing | None:
-        desk = self._frame.desk
-        return await desk.database.read(standing.of_token, token, desk.keys, ENTRIES)
+        desk, now = self._frame.desk, self._frame.gateway.now()
+        return await desk.database.read(standing.of_token, token, desk.keys, ENTRIES, now)
 
 
 def in_words(found: Standing) -> dict[str, Any]:

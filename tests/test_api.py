@@ -365,7 +365,7 @@ def test_more_than_a_mebibyte_is_too_large(quick_api):
 
 def test_other_addresses_and_methods_are_refused_in_json_too(quick_api):
     client = quick_api.client
-    for path in ("", "nothing", "orders/", "orders/o1", "redemptions", "redemptions/1/confirm"):
+    for path in ("", "nothing", "orders/", "orders/o1", "redemptions/1"):
         assert error(quick_api.post(path, {})) == (404, "not_found")
     assert error(client.get("/api/v1/orders")) == (405, "method_not_allowed")
     assert client.get("/api/v1/orders").headers["allow"] == "POST"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from pydantic import TypeAdapter
 from starlette.applications import Starlette
@@ -16,17 +15,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from core.api import intake, schemas
+from core.api import door, intake, redemptions, schemas
+from core.api.door import Clock
 from core.api.openapi import document
-from core.api.problems import HANDLERS, Json, Problem
+from core.api.problems import HANDLERS, Json
 from core.domain.earning import Item
 from core.domain.money import nearest_minor, to_minor
-from core.services import orders, refunds, tills
+from core.services import orders, refunds
 from core.services.errors import Invalid, Refusal
 from core.services.identify import Identified, identify
 from core.services.orders import Counted, PaidOrder
 from core.services.refunds import OrderRefund, Refunded
-from core.services.tills import Till
 from core.services.visits import Proof
 from core.storage.database import Database
 from core.storage.tx import Tx
@@ -36,9 +35,6 @@ SOURCE = "api"
 
 AHEAD = timedelta(days=1)
 """So far a till's clock may be ahead of ours, its time zone included."""
-
-Clock = Callable[[], datetime]
-T = TypeVar("T")
 
 _IDENTIFY = TypeAdapter(schemas.Identify)
 _ORDER = TypeAdapter(schemas.Order)
@@ -56,6 +52,7 @@ def routes(database: Database, clock: Clock) -> list[BaseRoute]:
             Route("/identify", api.identify, methods=post),
             Route("/orders/{order_id:path}/refunds", api.refund, methods=post),
             Route("/orders/{order_id:path}/claim", api.claim, methods=post),
+            *redemptions.routes(database, clock),
             Route("/openapi.json", describe, methods=["GET"]),
         ],
         exception_handlers=dict(HANDLERS),
@@ -76,7 +73,7 @@ class TillApi:
         self._clock = clock
 
     async def identify(self, request: Request) -> Response:
-        token, asked = await self._read(request, _IDENTIFY)
+        token, asked = await door.read(self._database, request, _IDENTIFY)
         proof, text = asked.proof()
         language = request.headers.get("accept-language")
         found = await self._database.write(_identify, token, proof, text, language, self._clock())
@@ -85,12 +82,12 @@ class TillApi:
         return Json(found)
 
     async def count(self, request: Request) -> Response:
-        token, order = await self._read(request, _ORDER)
+        token, order = await door.read(self._database, request, _ORDER)
         key, now = intake.idempotency_key(request), self._clock()
         return _counted(await self._database.write(_count, token, order, key, now))
 
     async def refund(self, request: Request) -> Response:
-        token, refund = await self._read(request, _REFUND)
+        token, refund = await door.read(self._database, request, _REFUND)
         key, order_id = intake.idempotency_key(request), intake.order_id(request)
         done = await self._database.write(_refund, token, order_id, refund, key, self._clock())
         if done.duplicate:
@@ -98,20 +95,11 @@ class TillApi:
         return Json(done.response, 202 if done.parked else 201)
 
     async def claim(self, request: Request) -> Response:
-        token, claim = await self._read(request, _CLAIM)
+        token, claim = await door.read(self._database, request, _CLAIM)
         order_id = intake.order_id(request)
         return _counted(
             await self._database.write(_claim, token, order_id, claim.visit, self._clock())
         )
-
-    async def _read(self, request: Request, kind: TypeAdapter[T]) -> tuple[str, T]:
-        """The token and the body. Whose token is wrong is told that first, whatever they sent."""
-        token = intake.bearer(request)
-        try:
-            return token, await intake.read(request, kind)
-        except Problem:
-            await self._database.read(_till, token)
-            raise
 
 
 def _counted(counted: Counted) -> Response:
@@ -123,22 +111,15 @@ def _counted(counted: Counted) -> Response:
 # -- in the transaction ----------------------------------------------------------------------------
 
 
-def _till(tx: Tx, token: str) -> Till:
-    till = tills.by_token(tx, token)
-    if till is None:
-        raise intake.unauthorized()
-    return till
-
-
 def _identify(
     tx: Tx, token: str, proof: Proof, text: str, language: str | None, now: datetime
 ) -> Identified | Refusal:
-    till = _till(tx, token)
+    till = door.till_of(tx, token)
     return identify(tx, till=till, proof=proof, text=text, now=now, language=language)
 
 
 def _count(tx: Tx, token: str, order: schemas.Order, key: str, now: datetime) -> Counted:
-    till = _till(tx, token)
+    till = door.till_of(tx, token)
     return orders.count_order(
         tx,
         cafe=till.cafe,
@@ -154,7 +135,7 @@ def _count(tx: Tx, token: str, order: schemas.Order, key: str, now: datetime) ->
 def _refund(
     tx: Tx, token: str, order_id: str, refund: schemas.Refund, key: str, now: datetime
 ) -> Refunded:
-    till = _till(tx, token)
+    till = door.till_of(tx, token)
     return refunds.refund_order(
         tx,
         cafe=till.cafe,
@@ -173,7 +154,7 @@ def _refund(
 
 
 def _claim(tx: Tx, token: str, order_id: str, visit: str, now: datetime) -> Counted:
-    till = _till(tx, token)
+    till = door.till_of(tx, token)
     return orders.claim_order(
         tx, cafe=till.cafe, source=SOURCE, order_id=order_id, visit=visit, now=now
     )

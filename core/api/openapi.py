@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from core.api import schemas
+from core.services.counter import Confirmed, Ended, Picked
 from core.services.identify import Identified
 
 VERSION = "1.0"
@@ -26,6 +28,12 @@ _KEY = {
 }
 _ORDER_ID = {
     "name": "order_id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "minLength": 1, "maxLength": schemas.ID_LENGTH},
+}
+_REDEMPTION_ID = {
+    "name": "redemption_id",
     "in": "path",
     "required": True,
     "schema": {"type": "string", "minLength": 1, "maxLength": schemas.ID_LENGTH},
@@ -53,8 +61,8 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Malva till API",
             "version": VERSION,
-            "description": "Identify guests, report orders and refunds. Money is decimal text in"
-            " major units, times are RFC 3339, ids are strings.",
+            "description": "Identify guests, report orders and refunds, give rewards. Money is"
+            " decimal text in major units, times are RFC 3339, ids are strings.",
         },
         "servers": [{"url": "/"}],
         "security": [{"till": []}],
@@ -75,11 +83,25 @@ def document() -> dict[str, Any]:
 def _components() -> dict[str, Any]:
     wanted: list[tuple[Any, Any, TypeAdapter[Any]]] = [
         (model, "validation", TypeAdapter(model))
-        for model in (schemas.Identify, schemas.Order, schemas.Refund, schemas.Claim)
+        for model in (
+            schemas.Identify,
+            schemas.Order,
+            schemas.Refund,
+            schemas.Claim,
+            schemas.Redeem,
+        )
     ]
     wanted += [
         (model, "serialization", TypeAdapter(model))
-        for model in (Identified, schemas.OrderAnswer, schemas.RefundAnswer, schemas.Failed)
+        for model in (
+            Identified,
+            schemas.OrderAnswer,
+            schemas.RefundAnswer,
+            Picked,
+            Confirmed,
+            Ended,
+            schemas.Failed,
+        )
     ]
     _, definitions = TypeAdapter.json_schemas(wanted, ref_template=_REF)
     return dict(definitions["$defs"])
@@ -91,6 +113,9 @@ def _paths() -> dict[str, Any]:
         "/api/v1/orders": {"post": _count_order()},
         "/api/v1/orders/{order_id}/refunds": {"post": _refund_order()},
         "/api/v1/orders/{order_id}/claim": {"post": _claim_order()},
+        "/api/v1/redemptions": {"post": _redeem()},
+        "/api/v1/redemptions/{redemption_id}/confirm": {"post": _confirm()},
+        "/api/v1/redemptions/{redemption_id}/cancel": {"post": _cancel()},
         "/api/v1/openapi.json": {"get": _describe()},
     }
 
@@ -101,7 +126,12 @@ def _identify() -> dict[str, Any]:
         "Who stands at the till; opens the till's visit.",
         "Identify",
         {200: ("Identified", "The guest, and the visit that is theirs from now on.")},
-        {404: ("unknown_code",), 409: ("ambiguous", "code_used"), 429: ("locked",)},
+        {
+            404: ("unknown_code",),
+            409: ("ambiguous", "code_used"),
+            422: ("wrong_kind",),
+            429: ("locked",),
+        },
         [_LANGUAGE],
     )
 
@@ -157,6 +187,53 @@ def _claim_order() -> dict[str, Any]:
     )
 
 
+def _redeem() -> dict[str, Any]:
+    return _operation(
+        "redeem",
+        "What the guest picked, or what the till starts for them. Nothing is taken yet.",
+        "Redeem",
+        {
+            200: ("Picked", "What the guest picked; it opens the till's visit."),
+            201: ("Picked", "Started by the till."),
+        },
+        {
+            404: ("unknown_code", "unknown_redemption", "unknown_visit", "unknown_reward"),
+            409: ("already_confirmed", "insufficient", "not_available"),
+            410: ("cancelled", "expired"),
+            422: ("wrong_kind",),
+            429: ("locked",),
+        },
+        [_LANGUAGE],
+    )
+
+
+def _confirm() -> dict[str, Any]:
+    return _operation(
+        "confirmRedemption",
+        "The rewards are given: the points are taken.",
+        None,
+        {200: ("Confirmed", "Taken. The same key again gets the same answer.")},
+        {
+            400: ("invalid",),
+            404: ("unknown_redemption",),
+            409: ("already_confirmed", "awaiting_guest", "conflict", "insufficient"),
+            410: ("cancelled", "expired"),
+        },
+        [_REDEMPTION_ID, _KEY, _LANGUAGE],
+    )
+
+
+def _cancel() -> dict[str, Any]:
+    return _operation(
+        "cancelRedemption",
+        "The rewards are not given: the points are free again.",
+        None,
+        {200: ("Ended", "Cancelled, now or before.")},
+        {404: ("unknown_redemption",), 409: ("already_confirmed",), 410: ("expired",)},
+        [_REDEMPTION_ID],
+    )
+
+
 def _describe() -> dict[str, Any]:
     return {
         "operationId": "describe",
@@ -169,7 +246,7 @@ def _describe() -> dict[str, Any]:
 def _operation(
     name: str,
     summary: str,
-    body: str,
+    body: str | None,
     answers: dict[int, tuple[str, str]],
     refusals: dict[int, tuple[str, ...]],
     parameters: list[dict[str, Any]],
@@ -179,19 +256,22 @@ def _operation(
         str(status): {"description": meaning, **_content(_reference(model))}
         for status, (model, meaning) in answers.items()
     }
-    for status, codes in sorted({**_BODY_CODES, **refusals}.items()):
+    always: Mapping[int, tuple[str, ...]] = _TOKEN_CODES if body is None else _BODY_CODES
+    for status, codes in sorted({**always, **refusals}.items()):
         responses[str(status)] = {
             "description": " · ".join(f"`{code}`" for code in codes),
             **_content(_reference("Failed")),
             **({"headers": _RETRY_AFTER} if status == 429 else {}),
         }
-    return {
+    operation: dict[str, Any] = {
         "operationId": name,
         "summary": summary,
         "parameters": parameters,
-        "requestBody": {"required": True, **_content(_reference(body))},
         "responses": responses,
     }
+    if body is not None:
+        operation["requestBody"] = {"required": True, **_content(_reference(body))}
+    return operation
 
 
 def _content(schema: dict[str, Any]) -> dict[str, Any]:

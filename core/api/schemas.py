@@ -159,6 +159,41 @@ class Claim(Sent):
     visit: Annotated[Id, Field(description="From identify.")]
 
 
+class Redeem(Sent):
+    """What the guest shows, or what the till starts for them: `qr`, or `code`, or `visit` with
+    `reward_ids`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["qr"]},
+                {"required": ["code"]},
+                {"required": ["visit", "reward_ids"]},
+            ],
+            "dependentRequired": {"reward_ids": ["visit"]},
+        }
+    )
+
+    qr: Annotated[_Text | None, Field(description="What the scanner read, as it is.")] = None
+    code: Annotated[_Text | None, Field(description="Eight characters that stand beside it.")] = (
+        None
+    )
+    visit: Annotated[Id | None, Field(description="From identify, within 15 minutes.")] = None
+    reward_ids: Annotated[
+        tuple[Id, ...] | None,
+        Field(min_length=1, max_length=10, description="One may be there twice."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        ways = (self.qr, self.code, self.visit)
+        if sum(way is not None for way in ways) != 1:
+            raise _refuse('exactly one of "qr", "code" and "visit" (with "reward_ids") is needed')
+        if (self.visit is None) != (self.reward_ids is None):
+            raise _refuse('"visit" and "reward_ids" go together')
+        return self
+
+
 # -- what they get ---------------------------------------------------------------------------------
 
 

@@ -80,7 +80,7 @@ def give(
             "because": award.because,
         }
         facts |= rewards.outlook(
-            tx, earned.account.programme_id, earned.account.balance, earned.balance
+            tx, earned.account.programme_id, earned.account.balance, earned.balance, now
         )
         notify(tx, earned.guest.id, "points_earned", facts, now)
     tell(tx, cafe, order_id, earned)

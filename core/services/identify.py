@@ -9,12 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.contract import GuestIdentified
-from core.domain import codes
+from core.domain import codes, redeeming
 from core.domain.phones import told_phone
 from core.i18n import best_language, words
 from core.phrases import name_in
 from core.services import ledger, lockout, rewards, visits
-from core.services.errors import Ambiguous, CodeUsed, Refusal, UnknownCode
+from core.services.errors import Ambiguous, CodeUsed, Refusal, UnknownCode, WrongKind
 from core.services.tills import Till
 from core.services.visits import Proof
 from core.storage.tables import guests, leases
@@ -31,7 +31,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A reward; `affordable` with the guest's balance."""
+    """A reward at this guest's cost; `affordable` with what is available to them."""
 
     id: str
     name: str
@@ -71,12 +71,14 @@ def identify(
     locked = lockout.refusal(tx, till, now)
     if locked is not None:
         return locked
+    if proof == "qr" and redeeming.scanned(text):
+        return WrongKind("This shows a reward that was picked, no card: scan it as a redemption.")
     found = (
         _by_phone(tx, till, text, now) if proof == "phone" else _by_code(tx, till, proof, text, now)
     )
     if isinstance(found, UnknownCode) and proof != "phone":
         lockout.count_wrong_code(tx, till, now)
-    return found if isinstance(found, Refusal) else _answer(tx, till, *found, language)
+    return found if isinstance(found, Refusal) else _answer(tx, till, *found, language, now)
 
 
 Visiting = tuple[str, int]
@@ -92,7 +94,7 @@ def _by_code(tx: Tx, till: Till, proof: Proof, text: str, now: datetime) -> Visi
         if lease.till_id == till.id and lease.ends_at > now:
             return lease.visit, guest.id
         return CodeUsed("This code was used already. Ask the guest for a fresh one.")
-    visit = _open_visit(tx, till, guest, proof, now)
+    visit = open_visit(tx, till, guest, proof, now)
     tx.execute(
         sa.update(leases).where(leases.c.code == lease.code).values(used_at=now, visit_id=visit.id)
     )
@@ -145,12 +147,13 @@ def _by_phone(tx: Tx, till: Till, text: str, now: datetime) -> Visiting | Refusa
     if len(holders) > 1 and not holders[0].phone_proven:
         return Ambiguous("Several guests gave this phone number. Ask the guest to show the card.")
     guest = ledger.holder(tx, holders[0].id)
-    return _open_visit(tx, till, guest, "phone", now).public_id, guest.id
+    return open_visit(tx, till, guest, "phone", now).public_id, guest.id
 
 
-def _open_visit(
+def open_visit(
     tx: Tx, till: Till, guest: ledger.Holder, proof: Proof, now: datetime
 ) -> visits.VisitRow:
+    """The till's visit from now on is this guest's; pages and plugins are told."""
     visit = visits.open_visit(
         tx, cafe_id=till.cafe.id, till_id=till.id, guest_id=guest.id, proof=proof, now=now
     )
@@ -161,26 +164,29 @@ def _open_visit(
     return visit
 
 
-def _answer(tx: Tx, till: Till, visit: str, guest_id: int, language: str | None) -> Identified:
+def _answer(
+    tx: Tx, till: Till, visit: str, guest_id: int, language: str | None, now: datetime
+) -> Identified:
     guest = tx.execute(
         sa.select(guests.c.public_id, guests.c.name, guests.c.language).where(
             guests.c.id == guest_id
         )
     ).one()
     balance = ledger.balance(tx, guest_id, till.cafe.programme_id)
-    offered = rewards.active(tx, till.cafe.programme_id)
+    offered = rewards.offers(tx, guest_id, till.cafe.programme_id, now)
     w = words(best_language(language) if language else guest.language)
-    following = rewards.next_reward(offered, balance)
+    following = rewards.following(offered)
     return Identified(
         visit=visit,
         guest=Named(guest.public_id, guest.name, guest.language),
         balance=balance,
         unit=till.cafe.unit,
         rewards=tuple(
-            Offer(str(reward.id), name_in(reward.names, w), reward.cost, reward.cost <= balance)
-            for reward in offered
+            Offer(str(one.id), name_in(one.names, w), one.cost, one.missing == 0)
+            for one in offered
+            if one.left != 0
         ),
         next_reward=None
         if following is None
-        else NextReward(name_in(following.names, w), following.cost - balance),
+        else NextReward(name_in(following.names, w), following.missing),
     )

@@ -190,7 +190,7 @@ def _tell(
         "unit": cafe.unit,
         "balance": balance,
     }
-    facts |= rewards.outlook(tx, cafe.programme_id, balance - points, balance)
+    facts |= rewards.outlook(tx, cafe.programme_id, balance - points, balance, now)
     notify(tx, guest_id, "joined_balance", facts, now)
 
 

@@ -9,23 +9,27 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from core.domain.earning import Because
-from core.storage.tables import accounts, guests, ledger_entries
+from core.services import lots
+from core.storage.tables import accounts, guests, ledger_entries, programmes
 from core.storage.tx import Prepared, Tx
 from core.storage.types import from_micros, to_micros
 
-Kind = Literal["order", "refund", "opening", "merge"]
+Kind = Literal["order", "refund", "opening", "merge", "redeem", "return", "expire"]
 
 
 class Account(NamedTuple):
     """A guest's account in a programme, locked until the transaction ends. `carry_minor` is what
-    the last orders left over that was too little for a point."""
+    the last orders left over that was too little for a point. `expiry_months`: points expire, and
+    the account has lots; None: they don't."""
 
     guest_id: int
     programme_id: int
     balance: int
     carry_minor: int
+    expiry_months: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +57,29 @@ _OF_GUEST = sa.and_(
     accounts.c.guest_id == sa.bindparam("guest"),
     accounts.c.programme_id == sa.bindparam("programme"),
 )
-_READ = Prepared(sa.select(accounts.c.balance, accounts.c.carry_minor).where(_OF_GUEST))
-_LOCK = Prepared(
-    sa.select(accounts.c.balance, accounts.c.carry_minor).where(_OF_GUEST).with_for_update()
-)
+_COLUMNS = (accounts.c.balance, accounts.c.carry_minor, accounts.c.expiry_months)
+_READ = Prepared(sa.select(*_COLUMNS).where(_OF_GUEST))
+_LOCK = Prepared(sa.select(*_COLUMNS).where(_OF_GUEST).with_for_update())
 _SAVE = Prepared(
     sa.update(accounts)
     .where(_OF_GUEST)
     .values(balance=sa.bindparam("points"), carry_minor=sa.bindparam("carry"))
 )
-_OPEN = Prepared(
-    sa.text(
-        "INSERT INTO account (guest_id, programme_id, balance, carry_minor)"
-        " VALUES (:guest, :programme, 0, 0) ON CONFLICT DO NOTHING"
+_OPEN = Prepared(  # the programme's row is shared with us: its expiry can't be changed meanwhile
+    postgresql.insert(accounts)
+    .from_select(
+        ["guest_id", "programme_id", "balance", "carry_minor", "expiry_months"],
+        sa.select(
+            sa.bindparam("guest", type_=sa.BigInteger),
+            programmes.c.id,
+            sa.literal_column("0"),
+            sa.literal_column("0"),
+            programmes.c.expiry_months,
+        )
+        .where(programmes.c.id == sa.bindparam("programme"))
+        .with_for_update(read=True),
     )
+    .on_conflict_do_nothing()
 )
 _APPEND = Prepared(
     sa.insert(ledger_entries).values(
@@ -86,7 +99,7 @@ def lock(tx: Tx, guest_id: int, programme_id: int) -> Account:
         tx.run(_OPEN, guest=guest_id, programme=programme_id)
         row = tx.run(_LOCK, guest=guest_id, programme=programme_id)
         assert row is not None
-    return Account(guest_id, programme_id, row[0], row[1])
+    return Account(guest_id, programme_id, *row)
 
 
 def post(
@@ -100,10 +113,12 @@ def post(
     because: Sequence[Because],
     now: datetime,
     carry_minor: int | None = None,
+    dates_of: str | None = None,
 ) -> int:
     """Adds a movement to a locked account; the new balance. No points make no entry.
 
     `reference` is unique for the account (`order:17`). `carry_minor`: carried from now on.
+    `dates_of`: of the movement that took what comes back now; it expires when it would have.
     """
     balance = account.balance + points
     carry = account.carry_minor if carry_minor is None else carry_minor
@@ -120,6 +135,18 @@ def post(
             because=orjson.dumps(because).decode(),
             at=to_micros(now),
         )
+        if account.expiry_months is not None:
+            lots.follow(
+                tx,
+                guest_id=account.guest_id,
+                programme_id=account.programme_id,
+                months=account.expiry_months,
+                reference=reference,
+                points=points,
+                balance=balance,
+                dates_of=dates_of,
+                now=now,
+            )
     if points or carry != account.carry_minor:
         tx.run(
             _SAVE,
@@ -160,6 +187,12 @@ def balance(tx: Tx, guest_id: int, programme_id: int) -> int:
     """0 where the guest has no account yet; below zero after a refund of what was spent."""
     row = tx.run(_READ, guest=guest_id, programme=programme_id)
     return row[0] if row else 0
+
+
+def look(tx: Tx, guest_id: int, programme_id: int) -> Account:
+    """The account as it is now, not locked; empty where the guest has none."""
+    row = tx.run(_READ, guest=guest_id, programme=programme_id)
+    return Account(guest_id, programme_id, *(row or (0, 0)))
 
 
 _LAST = Prepared(

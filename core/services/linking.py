@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from core.services import cards, eventlog, guests, ledger
 from core.storage.tables import (
     accounts,
+    bonus_uses,
     contacts,
     imported_guests,
     leases,
@@ -17,6 +18,7 @@ from core.storage.tables import (
     messages,
     one_time_codes,
     orders,
+    redemptions,
     visits,
 )
 from core.storage.tables import guests as guest_rows
@@ -51,7 +53,7 @@ def merge(tx: Tx, keep: int, other: int, now: datetime) -> None:
     """
     _move_points(tx, keep, other, now)
     _stop_cards(tx, other)
-    for rows in (orders, visits, contacts, leases, one_time_codes):
+    for rows in (orders, visits, contacts, leases, one_time_codes, redemptions, bonus_uses):
         tx.execute(sa.update(rows).where(rows.c.guest_id == other).values(guest_id=keep))
     tx.execute(
         sa.update(imported_guests)
@@ -87,6 +89,7 @@ def _move_points(tx: Tx, keep: int, other: int, now: datetime) -> None:
             tx,
             ours,
             reference=f"merge:{other}>{keep}",
+            dates_of=f"merge:{other}>{keep}",
             points=theirs.balance,
             carry_minor=ours.carry_minor + theirs.carry_minor,
             **common,

@@ -2,30 +2,56 @@
 
 Facts, as JSON, of every kind: `cafe` (its name), `points` (below zero when taken back), `unit`,
 `balance`, and where there is one `next`, the next reward, or `reached`, the one that these points
-reached (`{"names": {"en": …}, "cost": 1000}`); of `points_earned` also `because`, the reasons.
+reached (`{"names": {"en": …}, "cost": 1000}`); of `points_earned` also `because`, the reasons; of
+a `redemption_…` also `rewards`, the names of each by language, and of the question `redemption`,
+its public id; of `points_expiring` also `first` and `last`, the last days on which they are good.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from core.contract import Outbound
+from core.contract import Option, Outbound
 from core.i18n import Words, words
 from core.phrases import name_in, reached, reason_text, signed, way_to
 from core.services import messages
 from core.storage.tables import contacts, guests
 from core.storage.tx import Prepared, Tx
 
-Notice = Literal["points_earned", "points_taken_back", "joined_balance"]
+Notice = Literal[
+    "points_earned",
+    "points_taken_back",
+    "joined_balance",
+    "points_expiring",
+    "redemption_question",
+    "redemption_confirmed",
+    "redemption_cancelled",
+    "redemption_expired",
+    "redemption_returned",
+]
 Facts = Mapping[str, Any]
 
-_SIGNS: dict[str, str] = {"points_earned": "☕", "points_taken_back": "↩️", "joined_balance": "🎁"}
+_SIGNS: dict[str, str] = {
+    "points_earned": "☕",
+    "points_taken_back": "↩️",
+    "joined_balance": "🎁",
+    "points_expiring": "⏳",
+    "redemption_question": "⭐",
+    "redemption_confirmed": "🎉",
+    "redemption_cancelled": "✖️",
+    "redemption_expired": "⌛",
+    "redemption_returned": "↩️",
+}
+_FREE_AGAIN = frozenset({"redemption_cancelled", "redemption_expired"})
+_OF_REWARDS = _FREE_AGAIN | {"redemption_question"}
+"""Nothing has moved: the headline says the rewards instead of points."""
 
-WAITING = frozenset(_SIGNS)
+WAITING = frozenset(_SIGNS) - _OF_REWARDS
 """Kinds that a guest wants to hear of later, too, where a messenger takes nothing right now."""
 WAITED = "waited"
 """The kind of the message that such notices become: `notices`, each its kind and its facts."""
@@ -42,9 +68,19 @@ _REACHED_AT = Prepared(
 )
 
 
-def notify(tx: Tx, guest_id: int, kind: Notice, facts: Facts, now: datetime) -> int | None:
+def notify(
+    tx: Tx,
+    guest_id: int,
+    kind: Notice,
+    facts: Facts,
+    now: datetime,
+    *,
+    lane: int = messages.NOTIFICATION,
+    expires_at: datetime | None = None,
+) -> int | None:
     """Queues a notice on the messenger that the guest chose, else where they were heard last; the
-    message's id, or None if they can't be reached. It is given up after a day."""
+    message's id, or None if they can't be reached. It is given up after a day, or at
+    `expires_at`."""
     contact = tx.run(_REACHED_AT, guest_id=guest_id)
     if contact is None:
         return None
@@ -52,10 +88,11 @@ def notify(tx: Tx, guest_id: int, kind: Notice, facts: Facts, now: datetime) -> 
         tx,
         contact_id=contact[0],
         channel=contact[1],
-        lane=messages.NOTIFICATION,
+        lane=lane,
         kind=kind,
         body=facts,
         now=now,
+        expires_at=expires_at,
     )
 
 
@@ -70,11 +107,13 @@ def render_notice(kind: str, facts: Facts, language: str) -> Outbound:
         text="\n".join(lines),
         kind=kind,
         language=w.language,
+        options=_options(facts, w) if kind == "redemption_question" else (),
         variables={
             "cafe": facts["cafe"],
             "points": points,
             "because": " · ".join(_why(kind, facts, w)),
             "balance": balance,
+            **({"rewards": _rewards(facts, w)} if "rewards" in facts else {}),
             **_reward_variables(facts, w),
         },
     )
@@ -95,6 +134,10 @@ def render_waited(notices: Sequence[tuple[str, Facts]], language: str) -> Outbou
 
 
 def _headline(kind: str, facts: Facts, w: Words) -> str:
+    if kind in _OF_REWARDS:
+        return f"{_SIGNS[kind]} {facts['cafe']}: {_rewards(facts, w)}"
+    if kind == "points_expiring":
+        return f"{_SIGNS[kind]} {facts['cafe']}: {w.points(facts['points'], facts['unit'])}"
     return f"{_SIGNS[kind]} {facts['cafe']}: {signed(facts['points'], facts['unit'], w)}"
 
 
@@ -103,6 +146,10 @@ def _why(kind: str, facts: Facts, w: Words) -> list[str]:
         return [w.text("An order was refunded.")]
     if kind == "joined_balance":
         return [w.text("Your earlier balance is on your card now.")]
+    if kind == "points_expiring":
+        return [_good_until(facts, w)]
+    if kind.startswith("redemption_"):
+        return [_of_redemption(kind, facts, w)]
     because = facts["because"]
     if len(because) == 1:
         return [reason_text(because[0], w)]
@@ -110,6 +157,42 @@ def _why(kind: str, facts: Facts, w: Words) -> list[str]:
         f"{reason_text(reason, w)}: {signed(reason['points'], facts['unit'], w)}"
         for reason in because
     ]
+
+
+def _of_redemption(kind: str, facts: Facts, w: Words) -> str:
+    points, rewards = w.points(abs(facts["points"]), facts["unit"]), _rewards(facts, w)
+    match kind:
+        case "redemption_question":
+            return w.text("Redeem this for {points} at the till now?", points=points)
+        case "redemption_confirmed":
+            return w.text("Enjoy it: {rewards}", rewards=rewards)
+        case "redemption_cancelled":
+            return w.text("Cancelled: {points} are free again.", points=points)
+        case "redemption_expired":
+            return w.text("The time is up: {points} are free again.", points=points)
+    return w.text("Taken back, and paid back in points: {rewards}", rewards=rewards)
+
+
+def _good_until(facts: Facts, w: Words) -> str:
+    first, last = (w.date(date.fromisoformat(facts[day])) for day in ("first", "last"))
+    if first == last:
+        return w.text("They can be used until {day}.", day=first)
+    return w.text("They expire soon, from {first} to {last}.", first=first, last=last)
+
+
+def _rewards(facts: Facts, w: Words) -> str:
+    """`2 × Free coffee, Cake`."""
+    counted = Counter(name_in(names, w) for names in facts.get("rewards", ()))
+    return ", ".join(name if n == 1 else f"{n} × {name}" for name, n in counted.items())
+
+
+def _options(facts: Facts, w: Words) -> tuple[tuple[Option, ...], ...]:
+    return (
+        (
+            Option(f"redeem:yes:{facts['redemption']}", w.text("Yes")),
+            Option(f"redeem:no:{facts['redemption']}", w.text("No")),
+        ),
+    )
 
 
 def _outlook(facts: Facts, w: Words) -> list[str]:

@@ -17,7 +17,7 @@ from core.contract import OrderPaid
 from core.domain.earning import Item
 from core.domain.money import nearest_minor, to_minor
 from core.domain.phones import noted_phone
-from core.services import attribution, awards, eventlog, ledger, refunds, visits
+from core.services import attribution, awards, eventlog, ledger, refunds, returns, visits
 from core.services.cafes import CafeRow
 from core.services.errors import (
     AlreadyClaimed,
@@ -25,7 +25,6 @@ from core.services.errors import (
     Invalid,
     TooLate,
     UnknownOrder,
-    UnknownRedemption,
     UnknownVisit,
     WrongCurrency,
 )
@@ -51,6 +50,7 @@ class PaidOrder:
     visit        the public id of the visit that the order names
     phone        of the till's own reward card, E.164
     station      the POS's own id of the till
+    redemptions  public ids of those that were used on it
     """
 
     order_id: str
@@ -127,6 +127,8 @@ def count_order(
     row = _insert(tx, sent, owner, earned, response)
     if row is None:
         return _counted_before(tx, sent, owner, now)
+    if order.redemptions:
+        returns.use(tx, cafe.id, order.redemptions, row)
     if owner is not None and owner.visit is not None and owner.takes:
         visits.take(tx, owner.visit)
     if earned is not None:
@@ -196,8 +198,6 @@ def _hand_over(
 def _checked(cafe: CafeRow, order: PaidOrder) -> PaidOrder:
     """The order as it can be kept; refuses what can't be one."""
     refunds.check_id(order.order_id, "order")
-    if order.redemptions:
-        raise UnknownRedemption("there is no such redemption")
     if order.currency != cafe.currency:
         raise WrongCurrency(f"{cafe.slug} takes {cafe.currency}, not {order.currency}")
     if len(order.lines) > MOST_LINES:
@@ -342,6 +342,7 @@ def _fingerprint(order: PaidOrder) -> bytes:
         order.phone,
         order.station,
         [(i.name, str(i.quantity.normalize()), i.price_minor, i.sku) for i in order.lines],
+        *sorted(order.redemptions),
     )
     return hashlib.blake2b(orjson.dumps(said), digest_size=16).digest()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from core.domain.redeeming import OPEN
 from core.services import eventlog
 from core.storage.tables import (
     accounts,
@@ -24,6 +25,9 @@ from core.storage.tables import (
     order_lines,
     orders,
     programmes,
+    redemption_items,
+    redemptions,
+    staff_contacts,
     visits,
 )
 from core.storage.tx import Tx
@@ -47,6 +51,7 @@ def export(tx: Tx, guest_id: int) -> Document:
         "points": _documents(tx, _entries(everyone)),
         "orders": _orders(tx, guest_id),
         "visits": _documents(tx, _visits(guest_id)),
+        "redemptions": _redemptions(tx, guest_id),
         "messages": _documents(tx, _messages(guest_id)),
         "imported": _documents(tx, _imported(everyone)),
         "events": _documents(tx, _events(everyone)),
@@ -62,6 +67,8 @@ def erase(tx: Tx, guest_id: int, now: datetime) -> None:
     everyone = _selves(tx, guest_id)
     chats = sa.select(contacts.c.id).where(contacts.c.guest_id.in_(everyone))
     tx.execute(sa.delete(messages).where(messages.c.contact_id.in_(chats)))
+    tx.execute(sa.delete(staff_contacts).where(staff_contacts.c.contact_id.in_(chats)))
+    _cancel_redemptions(tx, everyone)
     for rows in (one_time_codes, contacts, leases, memberships):
         tx.execute(sa.delete(rows).where(rows.c.guest_id.in_(everyone)))
     tx.execute(sa.delete(imported_guests).where(imported_guests.c.claimed_by.in_(everyone)))
@@ -83,6 +90,16 @@ def erase(tx: Tx, guest_id: int, now: datetime) -> None:
         )
     )
     eventlog.log(tx, "guest_erased", now, guest_id=guest_id)
+
+
+def _cancel_redemptions(tx: Tx, everyone: Sequence[int]) -> None:
+    """What is picked and not redeemed shows a guest who is no more."""
+    r = redemptions.c
+    tx.execute(
+        sa.update(redemptions)
+        .where(r.guest_id.in_(everyone), r.status.in_(OPEN))
+        .values(status="cancelled", token=None)
+    )
 
 
 def _selves(tx: Tx, guest_id: int) -> list[int]:
@@ -202,6 +219,36 @@ def _visits(guest_id: int) -> sa.Select[Any]:
         .where(visits.c.guest_id == guest_id)
         .order_by(visits.c.id)
     )
+
+
+def _redemptions(tx: Tx, guest_id: int) -> list[Document]:
+    """With the rewards that were picked."""
+    r, i = redemptions.c, redemption_items.c
+    found = tx.execute(
+        sa.select(
+            r.id,
+            programmes.c.name.label("programme"),
+            cafes.c.name.label("cafe"),
+            r.status,
+            r.points,
+            r.created_at,
+            r.confirmed_at,
+        )
+        .join_from(redemptions, programmes)
+        .outerjoin(cafes, cafes.c.id == r.cafe_id)
+        .where(r.guest_id == guest_id)
+        .order_by(r.id)
+    ).all()
+    picked: dict[int, list[Document]] = {}
+    for row in tx.execute(
+        sa.select(i.redemption_id, i.names, i.cost)
+        .join_from(redemption_items, redemptions)
+        .where(r.guest_id == guest_id)
+        .order_by(i.redemption_id, i.position)
+    ):
+        picked.setdefault(row.redemption_id, []).append({"names": row.names, "cost": row.cost})
+    documents = [_document(row) for row in found]
+    return [{**one, "rewards": picked.get(one.pop("id"), [])} for one in documents]
 
 
 def _messages(guest_id: int) -> sa.Select[Any]:

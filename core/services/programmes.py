@@ -17,6 +17,13 @@ def unit(tx: Tx, programme_id: int) -> str:
     return str(tx.scalar(sa.select(programmes.c.unit).where(programmes.c.id == programme_id)))
 
 
+def called(tx: Tx, programme_id: int) -> tuple[str, str]:
+    """The programme's name, which is its cafe's where it has one only, and its unit."""
+    p = programmes.c
+    row = tx.execute(sa.select(p.name, p.unit).where(p.id == programme_id)).one()
+    return row.name, row.unit
+
+
 _PRODUCT = Prepared(
     sa.select(products.c.points, products.c.names).where(
         products.c.programme_id == sa.bindparam("programme"),

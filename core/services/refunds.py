@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 from core.contract import OrderRefunded, OrderTakenBack
 from core.domain.money import to_minor
 from core.domain.refunding import Given, TakenBack, take_back
-from core.services import ledger, programmes, rewards
+from core.services import ledger, programmes, returns, rewards
 from core.services.cafes import CafeRow
 from core.services.errors import Conflict, Invalid, TooMuch
 from core.services.notices import notify
@@ -80,9 +80,10 @@ def refund_order(
     row = _insert(tx, cafe, source, refund, till_id, key, effect, now)
     if row is None:
         raise Conflict("this refund, or its key, is being used for another order")
-    if order is not None:
-        _carry_out(tx, cafe, order, effect, row, now)
-    return Refunded(_answer(refund, effect), duplicate=False, parked=order is None)
+    response = _answer(refund, effect)
+    if order is not None and _carry_out(tx, cafe, order, effect, row, now) and effect.account:
+        response = _answer_again(tx, row, response, effect.account)
+    return Refunded(response, duplicate=False, parked=order is None)
 
 
 def count_parked(tx: Tx, cafe: CafeRow, source: str, order_id: str, now: datetime) -> bool:
@@ -183,7 +184,8 @@ def _weigh(tx: Tx, order: _Order, amount_minor: int) -> _Effect:
 
 def _carry_out(
     tx: Tx, cafe: CafeRow, order: _Order, effect: _Effect, refund_row: int, now: datetime
-) -> None:
+) -> bool:
+    """True: rewards that were used on the order have come back."""
     assert effect.amount_minor is not None
     tx.execute(
         sa.update(orders)
@@ -204,6 +206,17 @@ def _carry_out(
             carry_minor=effect.account.carry_minor - effect.taken.carry_minor,
         )
     _tell(tx, cafe, order, effect, now)
+    return effect.amount_minor == order.left_minor and returns.give_back(tx, order.row, now)
+
+
+def _answer_again(
+    tx: Tx, row: int, response: dict[str, Any], account: ledger.Account
+) -> dict[str, Any]:
+    """What came back with the order counts in the balance that is told."""
+    balance = ledger.balance(tx, account.guest_id, account.programme_id)
+    response = {**response, "balance": balance}
+    tx.execute(sa.update(refunds).where(refunds.c.id == row).values(response=response))
+    return response
 
 
 def _because(cafe: CafeRow, points: int, amount_minor: int) -> dict[str, Any]:
@@ -224,7 +237,7 @@ def _tell(tx: Tx, cafe: CafeRow, order: _Order, effect: _Effect, now: datetime) 
             "unit": programmes.unit(tx, account.programme_id),
             "balance": effect.balance,
         }
-        facts |= rewards.outlook(tx, account.programme_id, account.balance, effect.balance)
+        facts |= rewards.outlook(tx, account.programme_id, account.balance, effect.balance, now)
         notify(tx, guest.id, "points_taken_back", facts, now)
         tx.ring(f"guest:{guest.public_id}")
     tx.ring(f"cafe:{cafe.slug}")
