@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.contract import Delivery, Option, Outbound, Picture, SendError, Sent
+from core.outbox.render import media_address
 from core.pictures import draw
 from core.services import messages as outbox
 from core.storage.tables import contacts, messages
@@ -108,7 +109,7 @@ class ChannelTrial(Trial[ChannelVendor]):
             return self._stored(message, guest)
         before = len(self.vendor.seen(guest))
         with self.alone() as alone:
-            hand_over(alone, guest, message)
+            self.hand_over(alone, guest, message)
         return self.vendor.seen(guest)[before:]
 
     def _stored(self, message: Outbound, guest: str) -> Sequence[Outbound]:
@@ -132,24 +133,25 @@ class ChannelTrial(Trial[ChannelVendor]):
 
         return self.after(guest, commit)
 
+    def hand_over(
+        self, alone: Alone, guest: str, message: Outbound, replaces: str | None = None
+    ) -> Sent:
+        sent: Sent = alone.run(
+            alone.adapter.send(Delivery(self.number(), guest, message, replaces))
+        )
+        return sent
+
     def attempt(self, alone: Alone, guest: str) -> Sent | SendError:
         """What handing over ends with; any other error is the adapter's fault."""
         try:
-            return hand_over(alone, guest, Outbound(text="Hello"))
+            return self.hand_over(alone, guest, Outbound(text="Hello"))
         except SendError as error:
             return error
 
     def picture(self, text: str) -> Picture:
         """A QR of this text, which providers may fetch."""
-        url = f"{self.malva.url}/media/{self.malva.keys.sign('media', text)}"
+        url = media_address(text, self.malva.keys, self.malva.url)
         return Picture(draw(text), f"a code: {text}", url)
-
-
-def hand_over(
-    alone: Alone, guest: str, message: Outbound, *, id: int = 1, replaces: str | None = None
-) -> Sent:
-    sent: Sent = alone.run(alone.adapter.send(Delivery(id, guest, message, replaces)))
-    return sent
 
 
 def options(message: Outbound) -> list[Option]:

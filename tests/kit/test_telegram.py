@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from aiogram import Bot  # whole, before the adapter imports it lean: the simulator asks for more
@@ -25,12 +25,12 @@ class Telegram:
     calls = "[se][ed][ni][dt]*"  # sendMessage, sendPhoto, editMessageMedia …
     secrets = (SECRET, TelegramSimulator.token, TelegramSimulator.token.split(":")[1])
     statuses = ()
-    lacks = {
+    lacks: ClassVar = {
         "signed_body": "Telegram sends a secret that is the same each time",
         "batches": "a webhook is one update",
         "receipts": "bots are told nothing of their messages",
     }
-    refusals = {
+    refusals: ClassVar = {
         "too_many": (
             429,
             {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from core.contract import Capabilities, Link, Option, Outbound
 from core.conversation.speech import presented
 from core.testkit.cases.register import channel
-from core.testkit.channel import ChannelTrial, hand_over, options
+from core.testkit.channel import ChannelTrial, options
 
 FAMILY = "👨‍👩‍👧‍👦"
 WORDS = ("kafa", "кофе", "naïve", "☕", FAMILY, "🇷🇸", "👍🏽", "e\u0301te\u0301", "1,000")
@@ -143,11 +143,11 @@ def a_phone_is_asked_for_with_one_tap(trial: ChannelTrial) -> None:
 def an_edit_takes_the_place_of_what_was_sent(trial: ChannelTrial) -> None:
     guest, picture = trial.guest(), trial.picture("x")
     with trial.alone() as alone:
-        sent = hand_over(alone, guest, Outbound(text="123 456", picture=picture))
+        sent = trial.hand_over(alone, guest, Outbound(text="123 456", picture=picture))
         assert sent.provider_id is not None
         before = trial.vendor.seen(guest)
         later = Outbound(text="654 321", picture=trial.picture("y"))
-        hand_over(alone, guest, later, id=2, replaces=sent.provider_id)
+        trial.hand_over(alone, guest, later, replaces=sent.provider_id)
     after = trial.vendor.seen(guest)
     assert len(after) == len(before)
     assert (before[-1].text, after[-1].text) == ("123 456", "654 321")
