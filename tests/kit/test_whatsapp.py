@@ -93,7 +93,10 @@ class WhatsApp:
 
     def signed(self, url: str, body: bytes) -> Request:
         """Over the address and the fields, as Twilio's own library does it."""
-        fields = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
+        try:
+            fields = dict(parse_qsl(body.decode(), keep_blank_values=True))
+        except UnicodeDecodeError:  # no form at all
+            fields = {}
         headers = {
             "content-type": "application/x-www-form-urlencoded; charset=utf-8",
             self.signature: self.twilio.signature(url, fields),
