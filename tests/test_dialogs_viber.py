@@ -1,4 +1,7 @@
-"""Every script of tests/dialogs on Viber: a whole Malva, the real adapter, a simulated Viber."""
+"""Every script of tests/dialogs on Viber: a whole Malva, the real adapter, a simulated Viber.
+
+Then with what goes wrong between the two in the middle of it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import sqlalchemy as sa
 
 from channels.viber import Viber
 from channels.viber.render import PRESSED
+from core.i18n import LANGUAGES
 from core.services.messages import ANSWER, NOTIFICATION
 from core.storage.tables import messages
 from core.testkit.running import Running
@@ -43,6 +47,8 @@ class ViberChat:
         self.viber = viber
         self.guest = viber.guest(name or "", language=language)
         self.seen = 0
+        self.troubles: list[Callable[[ViberSimulator], object]] = []
+        """What goes wrong with each thing that the guest does, one after the other."""
 
     async def start(self, payload: str) -> None:
         self.act(lambda: self.guest.opens(payload or None))
@@ -77,13 +83,15 @@ class ViberChat:
         self.act(self.guest.subscribes)
 
     def act(self, act: Callable[[], str]) -> None:
+        if self.troubles:
+            self.troubles.pop(0)(self.viber)
         self.viber.wait_answered(act())
         eventually(self.all_is_said, what=f"an answer\n{self.guest.transcript()}")
 
     async def heard(self) -> list[Heard]:
         new = [message for message in self.guest.messages if message.revision > self.seen]
         self.seen = max([self.seen, *(message.revision for message in new)])
-        return as_heard(new)
+        return as_heard(without_repeats(new))
 
     def all_is_said(self) -> bool:
         on_the_way = sa.select(sa.func.count()).where(
@@ -91,6 +99,15 @@ class ViberChat:
             messages.c.lane.in_([ANSWER, NOTIFICATION]),
         )
         return self.malva.database.read_now(lambda tx: tx.scalar(on_the_way)) == 0
+
+
+def without_repeats(new: Sequence[Message]) -> list[Message]:
+    """A message whose sending got no answer is sent again: the guest may see it twice."""
+
+    def shown(message: Message) -> object:
+        return message.text.partition("\n")[0], message.labels  # a card says how long it is good
+
+    return [m for n, m in enumerate(new) if n == 0 or shown(m) != shown(new[n - 1])]
 
 
 def as_heard(new: Sequence[Message]) -> list[Heard]:
@@ -132,3 +149,41 @@ async def test_on_viber(
     sqlite_url: str, viber: ViberSimulator, dialog: Dialog, language: str
 ) -> None:
     await converse(sqlite_url, viber, dialog, language)
+
+
+# -- and what goes wrong ---------------------------------------------------------------------------
+
+
+def repeated(viber: ViberSimulator) -> None:
+    viber.copies = 3
+
+
+TROUBLES = [
+    repeated,
+    lambda viber: viber.fail("send_message", 502, html=True),
+    lambda viber: viber.drop_answer("send_message"),
+    lambda viber: viber.reset("send_message"),
+    lambda viber: viber.refuse(12),
+    lambda viber: viber.fail("send_message", 200, html=True),
+    lambda viber: viber.fail("send_message", 429, retry_after=1),
+]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_registration_in_which_everything_goes_wrong(
+    sqlite_url: str, viber: ViberSimulator, language: str
+) -> None:
+    (dialog,) = [
+        one for one in dialogs() if one.name.endswith("a card in five taps, the phone shared")
+    ]
+    with serving(sqlite_url, viber, cafes=()) as malva:
+        malva.database.write_now(prepare, dialog, language, malva.keys, malva.clock())
+        viber.wait_registered(malva.url)
+        chat = ViberChat(malva, viber, dialog.messenger.get("name"), language)
+        chat.troubles = list(TROUBLES)
+        try:
+            await play(dialog, language, chat)
+        finally:
+            viber.copies = 1
+            viber.heal()
+    assert chat.troubles == []
