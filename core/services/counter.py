@@ -77,7 +77,7 @@ class Confirmed:
     id: str
     status: Literal["confirmed"]
     guest: Named
-    rewards: tuple[Given, ...]
+    rewards: list[Given]
     points: int
     balance: int
     unit: str
@@ -342,7 +342,9 @@ def _picked(tx: Tx, till: Till, row: Row, visit: str, language: str | None) -> P
 
 def _confirmed(tx: Tx, till: Till, row: Row, balance: int, language: str | None) -> Confirmed:
     guest, given = _who_and_what(tx, till, row, language)
-    return Confirmed(row.public_id, "confirmed", guest, given, -row.points, balance, till.cafe.unit)
+    return Confirmed(
+        row.public_id, "confirmed", guest, list(given), -row.points, balance, till.cafe.unit
+    )
 
 
 def _who_and_what(
