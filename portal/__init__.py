@@ -1,4 +1,4 @@
-"""Malva's own pages: how to join, the guest's live card, the privacy notice, the demo.
+"""Malva's own pages: how to join, the guest's live card, the owner's portal, privacy, the demo.
 
 A plugin like any other, but built in: it may know core's services besides `malva`. A page group is
 a file; `frame.py` has what they share.
@@ -12,14 +12,35 @@ from starlette.routing import BaseRoute
 
 import malva
 from core.services.desk import Desk
+from portal.account import AccountRoom
 from portal.card import CardPage
 from portal.demo import DemoPage
+from portal.employees import EmployeesRoom
 from portal.frame import Frame
+from portal.home import HomeRoom
 from portal.join import JoinPage
+from portal.log import LogRoom
 from portal.media import Media
+from portal.office import Office
 from portal.privacy import PrivacyPage
+from portal.products import ProductsRoom
+from portal.programme import ProgrammeRoom
+from portal.sign_in import SignInRoom
+from portal.tills import TillsRoom
 
 CONTRACT = 1
+
+ROOMS = (
+    SignInRoom,
+    HomeRoom,
+    ProgrammeRoom,
+    ProductsRoom,
+    EmployeesRoom,
+    TillsRoom,
+    LogRoom,
+    AccountRoom,
+)
+"""Under /portal."""
 
 
 class Settings(malva.Settings):
@@ -31,7 +52,8 @@ def pages(settings: Settings, gateway: malva.Gateway, services: Desk) -> Sequenc
     frame = Frame(gateway, services)
     join = JoinPage(frame)
     front = DemoPage(frame, services.demo, join) if services.demo else join
-    rest = (CardPage(frame), PrivacyPage(frame), Media(frame))
+    office = Office(frame)
+    rest = (CardPage(frame), PrivacyPage(frame), Media(frame), *(room(office) for room in ROOMS))
     return [
         *frame.routes(),
         *front.routes(),

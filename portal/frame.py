@@ -32,7 +32,12 @@ class Frame:
         self.gateway = gateway
         self.desk = desk
         folder = files("portal") / "static"
-        self._files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+        self._files = {
+            prefix + file.name: file.read_bytes()
+            for prefix, place in (("", folder), ("vendor/", folder / "vendor"))
+            for file in place.iterdir()
+            if file.is_file()
+        }
         self._templates = Environment(
             loader=PackageLoader("portal"),
             autoescape=True,
@@ -45,7 +50,7 @@ class Frame:
         )
 
     def routes(self) -> list[BaseRoute]:
-        return [Route(STATIC + "/{name}", self.serve)]
+        return [Route(STATIC + "/{name:path}", self.serve)]
 
     # -- pages -----------------------------------------------------------------------------------
 
@@ -71,7 +76,7 @@ class Frame:
         response.headers.setdefault("Cache-Control", "no-cache")
         if request.query_params.get("lang") in LANGUAGES and language is None:
             response.set_cookie(
-                COOKIE, w.language, COOKIE_SECONDS, samesite="lax", secure=self._secure
+                COOKIE, w.language, COOKIE_SECONDS, samesite="lax", secure=self.secure
             )
         return response
 
@@ -92,7 +97,7 @@ class Frame:
         return "en"
 
     @property
-    def _secure(self) -> bool:
+    def secure(self) -> bool:
         return self.gateway.public_url.startswith("https://")
 
     # -- static files ----------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def page(tx: Tx, by: Member, cafe: str | None, before: int | None) -> Page:
             cafes.c.timezone,
             tills.c.name,
             staff.c.name,
-        )  # fmt: skip
+        )
         .select_from(event_log)
         .outerjoin(cafes, cafes.c.id == log.cafe_id)
         .outerjoin(tills, tills.c.id == log.till_id)

@@ -117,7 +117,7 @@ def change(
         )
 
 
-def typical_total(tx: Tx, scheme: Scheme, now: datetime) -> int:
+def typical_total(tx: Tx, by: Member, scheme: Scheme, now: datetime) -> int:
     """What an order comes to at its cafes, in minor units, from the last 30 days, in whole major
     units; where there were none, a round sum."""
     mean = tx.scalar(
@@ -130,4 +130,4 @@ def typical_total(tx: Tx, scheme: Scheme, now: datetime) -> int:
     if mean is None:
         return scheme.earn_minor * TYPICAL_MAJOR
     major = 10 ** money.exponent(scheme.currency)
-    return max(round(mean / major), 1) * major
+    return max(int(mean) // int(major), 1) * int(major)

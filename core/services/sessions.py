@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
@@ -29,7 +29,6 @@ SEEN_EVERY = timedelta(minutes=1)
 """How exactly `seen_at` is kept: writing it at every look would cost a commit each."""
 AGENT_LENGTH = 300
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -92,20 +91,13 @@ def of_token(tx: Tx, token: str, now: datetime) -> Session | None:
     return Session(row.id, member, row.csrf, now - row.seen_at >= SEEN_EVERY)
 
 
-def on_behalf(
-    tx: Tx,
-    token: str,
-    now: datetime,
-    fn: Callable[Concatenate[Tx, Member, P], T],
-    *args: P.args,
-    **kwargs: P.kwargs,
-) -> T:
-    """`fn(tx, member, …)` for whoever is signed in, as they are in this very transaction: a role
+def on_behalf(tx: Tx, token: str, now: datetime, work: Callable[[Tx, Member], T]) -> T:
+    """`work(tx, member)` for whoever is signed in, as they are in this very transaction: a role
     taken away a moment ago counts. SessionOver."""
     session = of_token(tx, token, now)
     if session is None:
         raise SessionOver("not signed in")
-    return fn(tx, session.member, *args, **kwargs)
+    return work(tx, session.member)
 
 
 def cafes_of(tx: Tx, staff_id: int) -> frozenset[int]:
@@ -137,6 +129,12 @@ def revoke(tx: Tx, by: Member, session_id: int, now: datetime) -> None:
     of_theirs = sa.and_(staff_sessions.c.id == session_id, staff_sessions.c.staff_id == by.id)
     if not _revoke(tx, of_theirs, now):
         raise Missing("there is no such session")
+    eventlog.log(tx, "session_revoked", now, staff_id=by.id)
+
+
+def revoke_others(tx: Tx, by: Member, session_id: int, now: datetime) -> None:
+    """Ends all of theirs but this one."""
+    revoke_all(tx, by.id, now, but=session_id)
     eventlog.log(tx, "session_revoked", now, staff_id=by.id)
 
 

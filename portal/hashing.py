@@ -1,0 +1,28 @@
+"""Password hashing, off the event loop and few at once: each takes 64 MiB and a core."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar, TypeVarTuple, Unpack
+
+from core.services import sign_in, staff
+
+Ts = TypeVarTuple("Ts")
+T = TypeVar("T")
+
+_pool = ThreadPoolExecutor(2, thread_name_prefix="password")
+
+
+async def matches(check: sign_in.ToCheck, password: str) -> bool:
+    return await _slowly(sign_in.matches, check, password)
+
+
+async def hashed(password: str) -> str:
+    """Rejected for a password that is too short or too long."""
+    return await _slowly(staff.hash_password, password)
+
+
+async def _slowly(fn: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_pool, fn, *args)

@@ -1,0 +1,104 @@
+"""`/portal/log`: who did what, the newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from core.i18n import N_, Words
+from core.phrases import name_in
+from core.services import logbook, permission
+from core.services.logbook import Entry
+from portal.forms import row_id
+from portal.office import Call, Office
+
+PATH = "/portal/log"
+
+HAPPENED = {
+    "cafe_added": N_("The cafe was added"),
+    "guest_erased": N_("A guest's data was erased"),
+    "guests_imported": N_("Guests were imported: {added}"),
+    "guests_merged": N_("Two cards of one guest became one"),
+    "import_claimed": N_("An imported guest claimed their points: {points}"),
+    "messenger_connected": N_("A guest connected another messenger"),
+    "password_changed": N_("{login} changed their password"),
+    "password_reset": N_("The password of {login} was reset"),
+    "product_added": N_("Product added: {name}, {points} each"),
+    "product_changed": N_("Product changed: {name}, {points} each"),
+    "product_off": N_("Product switched off: {name}"),
+    "product_on": N_("Product switched on: {name}"),
+    "programme_changed": N_("The programme was changed: {gives} for {spent}"),
+    "recovery_code_used": N_("Signed in by a recovery code; {left} are left"),
+    "second_factor_off": N_("The second factor was switched off"),
+    "second_factor_on": N_("The second factor was set up"),
+    "session_revoked": N_("A session was ended"),
+    "sign_in_locked": N_("Signing in was locked for a while after {failures} failures"),
+    "signed_in": N_("Signed in"),
+    "staff_added": N_("{login} can sign in now: {role}"),
+    "staff_changed": N_("{login} was changed: {role}"),
+    "staff_off": N_("{login} was switched off"),
+    "staff_on": N_("{login} was switched on"),
+    "till_added": N_("The till was added"),
+    "till_locked": N_("The till was locked for a minute: {wrong_codes} wrong codes"),
+    "till_report_refused": N_("A report of the till system was refused: {what}, {why}"),
+    "till_revoked": N_("The till was switched off"),
+    "till_token_renewed": N_("The till got a new token"),
+}
+"""By the kind of an entry. One that isn't here is shown by its kind."""
+ROLES = {"owner": N_("owner"), "manager": N_("manager"), "cashier": N_("cashier")}
+
+
+class LogRoom:
+    def __init__(self, office: Office) -> None:
+        self._office = office
+
+    def routes(self) -> list[BaseRoute]:
+        return [self._office.get(PATH, self.show, "log")]
+
+    async def show(self, call: Call) -> Response:
+        asked = call.request.query_params
+        cafe = asked.get("cafe") or None
+        before = row_id(asked.get("before", ""))
+        page = await self._office.read(call, logbook.page, cafe, before)
+        values: dict[str, Any] = {
+            "entries": [_line(entry, call.w) for entry in page.entries],
+            "older": page.older,
+            "cafe": cafe or "",
+        }
+        if call.swaps:
+            return self._office.piece(call, "log_lines.html", **values)
+        cafes = await self._office.read(call, permission.places)
+        return self._office.page(call, "log.html", cafes=cafes, first=before is None, **values)
+
+
+def _line(entry: Entry, w: Words) -> dict[str, str]:
+    where = " · ".join(part for part in (entry.cafe, entry.till) if part)
+    return {
+        "when": w.moment(entry.at, entry.timezone or "UTC"),
+        "iso": entry.at.isoformat(),
+        "what": happened(entry.kind, entry.data, w),
+        "who": entry.who or "",
+        "where": where,
+    }
+
+
+def happened(kind: str, data: Mapping[str, Any], w: Words) -> str:
+    """The entry as a sentence; what its kind doesn't say is left as it is."""
+    known = HAPPENED.get(kind)
+    if known is None:
+        return kind.replace("_", " ")
+    values = {**data}
+    if role := ROLES.get(str(data.get("role"))):
+        values["role"] = w.text(role)
+    if "names" in data:
+        values["name"] = name_in(data["names"], w)
+    if kind == "programme_changed":
+        values["gives"] = w.points(data["earn_points"], data["unit"])
+        values["spent"] = w.money(data["earn_minor"], data["currency"])
+    try:
+        return w.text(known, **values)
+    except KeyError:  # an entry of an older Malva
+        return kind.replace("_", " ")

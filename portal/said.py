@@ -1,0 +1,62 @@
+"""What the portal says of what was done, and of what couldn't be."""
+
+from __future__ import annotations
+
+from core.i18n import N_, Words
+
+DONE = {
+    "signed_out": N_("You are signed out."),
+    "saved": N_("Saved."),
+    "password": N_("Your password is changed. Everywhere else you are signed out."),
+    "session": N_("That session is over."),
+    "sessions": N_("Everywhere else you are signed out."),
+    "second_off": N_("The second factor is off."),
+    "employee_added": N_("The employee can sign in now."),
+    "employee_off": N_("Switched off: they are signed out everywhere and can't sign in."),
+    "employee_on": N_("Switched on: they can sign in again."),
+    "employee_password": N_("The password is reset, and they are signed out."),
+    "till_revoked": N_("The till's token opens nothing any more."),
+    "product_added": N_("The product counts from now on."),
+    "product_off": N_("Switched off: it earns by its price now, like everything else."),
+    "product_on": N_("Switched on: it counts again."),
+}
+"""By what an address says in `done`."""
+
+REJECTED = {
+    "name": N_("A name has 1 to 64 characters."),
+    "login_malformed": N_(
+        "A login has up to 63 characters: small Latin letters, digits and . _ @ + -"
+    ),
+    "login_taken": N_("Somebody has that login already."),
+    "password_short": N_("A password has at least 8 characters."),
+    "password_long": N_("That password is too long."),
+    "password_twice": N_("The two passwords are not the same."),
+    "password_wrong": N_("That isn't your password, or there were too many wrong ones lately."),
+    "role": N_("Choose a role."),
+    "cafes": N_("Choose at least one cafe; an owner belongs to all of them."),
+    "cafe": N_("Choose a cafe."),
+    "yourself": N_("That is for somebody else to do: nobody changes their own role."),
+    "last_owner": N_("There has to be an owner."),
+    "till_name_taken": N_("The cafe has a till of that name already."),
+    "station": N_("A station has up to 100 characters."),
+    "station_taken": N_("Another till is that station already."),
+    "unit": N_("Choose points or stamps."),
+    "earn_minor": N_("The amount has to be above zero."),
+    "points": N_("A number from 0 to 1,000,000, please."),
+    "number": N_("A whole number, please."),
+    "amount": N_("An amount, please, such as 450 or 4.50."),
+    "price": N_("An amount, please, such as 450 or 4.50."),
+    "sku": N_("An article number has up to 100 characters."),
+    "sku_taken": N_("Another product has that article number already."),
+    "wrong_code": N_("That isn't the app's code. It shows a new one every 30 seconds."),
+}
+"""By the code of a Rejected."""
+NOT_POSSIBLE = N_("That can't be done.")
+
+
+def done(code: str, w: Words) -> str:
+    return w.text(DONE[code]) if code in DONE else ""
+
+
+def rejected(code: str, w: Words) -> str:
+    return w.text(REJECTED.get(code, NOT_POSSIBLE))
