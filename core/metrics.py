@@ -10,6 +10,7 @@ import hmac
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
@@ -53,6 +54,7 @@ class Metrics:
         self.orders = Counter(
             "malva_orders", "Orders counted", ["cafe", "claimed"], registry=registry
         )
+        self._order = cache(self.orders.labels)  # finding the child costs more than counting
         self.refunds = Counter("malva_refunds", "Orders taken back", ["cafe"], registry=registry)
         self.guests = Counter("malva_guests", "Guests who joined", ["channel"], registry=registry)
         self.identified = Counter(
@@ -78,7 +80,7 @@ class Metrics:
         match event:
             case OrderCounted():
                 claimed = "no" if event.guest_id is None else "yes"
-                self.orders.labels(event.cafe, claimed).inc()
+                self._order(event.cafe, claimed).inc()
             case OrderTakenBack():
                 self.refunds.labels(event.cafe).inc()
             case GuestJoined():

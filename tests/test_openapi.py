@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from core.api import problems, routes
 from core.api.openapi import document
+from core.services import cafes
 from tests.support.till_api import PHONE, serving
 
 PAGE = Path(__file__).parents[1] / "docs" / "till-api.md"
@@ -97,16 +98,107 @@ def claim_late(api):
     return claim(api)
 
 
+def picked(then, cost=100):
+    """A guest has picked a reward, of which `then` makes a request."""
+
+    def request(api):
+        return then(api, api.pick(api.collector(), api.reward(cost=cost)))
+
+    return request
+
+
+def confirmed(then):
+    def request(api, redemption):
+        api.confirm(redemption.id)
+        return then(api, redemption)
+
+    return picked(request)
+
+
+def cancelled(then):
+    def request(api, redemption):
+        api.cancel(redemption.id)
+        return then(api, redemption)
+
+    return picked(request)
+
+
+def over(then):
+    def request(api, redemption):
+        api.wait(minutes=10)
+        return then(api, redemption)
+
+    return picked(request)
+
+
+def started(api, visit=None, reward=None, **terms):
+    """By the till, of a guest with 450 points whose card it has scanned."""
+    guest = api.collector()
+    reward = reward or api.reward(**terms)
+    return api.redeem(visit=visit or api.visit(guest), reward_ids=[reward])
+
+
+def asked(api):
+    guest = api.collector()
+    visit = api.post("identify", {"code": api.card(guest).code}).json()["visit"]
+    return api.redeem(visit=visit, reward_ids=[api.reward()]).json()
+
+
+def wrong_codes(api):
+    for _ in range(10):
+        api.redeem(code="AAAA-2222")
+    return api.redeem(code="AAAA-2222")
+
+
+def elsewhere(then):
+    def request(api, redemption):
+        add = ("kod-ane", "Kod Ane", "RSD", "Europe/Belgrade", api.now)
+        api.database.write_now(cafes.add, *add)
+        api.token = api.till("Bar", "kod-ane")
+        return then(api, redemption)
+
+    return picked(request)
+
+
+def same_key(api):
+    guest, reward = api.collector(), api.reward()
+    api.confirm(api.pick(guest, reward).id)
+    return api.confirm(api.pick(guest, reward).id)
+
+
+def spent_meanwhile(api):
+    guest = api.collector()
+    redemption = api.pick(guest, api.reward(cost=450))
+    api.refund(f"of {guest}", amount="1.00")
+    return api.confirm(redemption.id)
+
+
+def scan(api, redemption):
+    return api.redeem(qr=redemption.qr)
+
+
+def confirm(api, redemption):
+    return api.confirm(redemption.id, "another key")
+
+
+def cancel(api, redemption):
+    return api.cancel(redemption.id)
+
+
 IDENTIFY = ("post", "/api/v1/identify")
 ORDERS = ("post", "/api/v1/orders")
 REFUNDS = ("post", "/api/v1/orders/{order_id}/refunds")
 CLAIM = ("post", "/api/v1/orders/{order_id}/claim")
+REDEEM = ("post", "/api/v1/redemptions")
+CONFIRM = ("post", "/api/v1/redemptions/{redemption_id}/confirm")
+CANCEL = ("post", "/api/v1/redemptions/{redemption_id}/cancel")
 
 ANSWERS = {
     (IDENTIFY, 200, None): identify_by({"phone": PHONE}, one="Ana"),
     (IDENTIFY, 404, "unknown_code"): identify_by({"code": "000000"}),
     (IDENTIFY, 409, "ambiguous"): identify_by({"phone": PHONE}, one="Ana", two="Bora"),
     (IDENTIFY, 409, "code_used"): code_used,
+    (IDENTIFY, 422, "wrong_kind"): lambda api: api.post("identify", {"qr": "MALVAR1." + "a" * 43}),
     (IDENTIFY, 429, "locked"): identify_by({"code": "000000"}, times=11),
     (ORDERS, 201, None): lambda api: api.order(),
     (ORDERS, 200, None): twice(lambda api: api.order()),
@@ -125,8 +217,36 @@ ANSWERS = {
     (CLAIM, 404, "unknown_visit"): after_order(lambda api: api.claim("none")),
     (CLAIM, 409, "already_claimed"): after_order(claim_for_two),
     (CLAIM, 410, "too_late"): after_order(claim_late),
+    (REDEEM, 200, None): picked(scan),
+    (REDEEM, 201, None): started,
+    (REDEEM, 404, "unknown_code"): lambda api: api.redeem(code="AAAA-2222"),
+    (REDEEM, 404, "unknown_redemption"): elsewhere(scan),
+    (REDEEM, 404, "unknown_visit"): lambda api: started(api, visit="none"),
+    (REDEEM, 404, "unknown_reward"): lambda api: started(api, reward="none"),
+    (REDEEM, 409, "already_confirmed"): confirmed(scan),
+    (REDEEM, 409, "insufficient"): lambda api: started(api, cost=451),
+    (REDEEM, 409, "not_available"): lambda api: started(api, stock=0),
+    (REDEEM, 410, "cancelled"): cancelled(scan),
+    (REDEEM, 410, "expired"): over(scan),
+    (REDEEM, 422, "wrong_kind"): lambda api: api.redeem(qr=api.card(api.guest()).qr),
+    (REDEEM, 429, "locked"): wrong_codes,
+    (CONFIRM, 200, None): picked(confirm),
+    (CONFIRM, 400, "invalid"): lambda api: api.post("redemptions/r/confirm", {}),
+    (CONFIRM, 401, "unauthorized"): lambda api: api.confirm("r", token="no"),
+    (CONFIRM, 404, "unknown_redemption"): lambda api: api.confirm("none"),
+    (CONFIRM, 409, "already_confirmed"): confirmed(confirm),
+    (CONFIRM, 409, "awaiting_guest"): lambda api: api.confirm(asked(api)["id"]),
+    (CONFIRM, 409, "conflict"): same_key,
+    (CONFIRM, 409, "insufficient"): spent_meanwhile,
+    (CONFIRM, 410, "cancelled"): cancelled(confirm),
+    (CONFIRM, 410, "expired"): over(confirm),
+    (CANCEL, 200, None): picked(cancel),
+    (CANCEL, 401, "unauthorized"): lambda api: api.post("redemptions/r/cancel", {}, token="no"),
+    (CANCEL, 404, "unknown_redemption"): lambda api: api.cancel("none"),
+    (CANCEL, 409, "already_confirmed"): confirmed(cancel),
+    (CANCEL, 410, "expired"): over(cancel),
 }
-for _operation in (IDENTIFY, ORDERS, REFUNDS, CLAIM):
+for _operation in (IDENTIFY, ORDERS, REFUNDS, CLAIM, REDEEM):
     _path = _operation[1].removeprefix("/api/v1/").format(order_id="o1")
     ANSWERS |= {
         (_operation, 400, "invalid"): lambda api, path=_path: api.post(path, {}, key="k"),
@@ -179,7 +299,7 @@ def test_the_document_is_valid_and_served_to_everybody(api):
 
 
 def test_it_describes_every_route_and_no_other(api):
-    (mount,) = routes(api.database, lambda: api.now)
+    _, mount = routes(api.database, lambda: api.now)
     real = {
         (method.lower(), "/api/v1" + route.path.replace(":path", ""))
         for route in mount.routes

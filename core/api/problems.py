@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +19,8 @@ from core.services.errors import Locked, Refusal
 from core.storage.database import UNAVAILABLE
 
 log = logging.getLogger(__name__)
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 STATUSES = {
     "invalid": 400,
@@ -106,6 +108,25 @@ async def of_absence(request: Request, error: Exception) -> Response:
     log.warning("till API: the database is away: %s", type(error).__name__)
     away = "The database is away. Send the same request again."
     return told("unavailable", away, {"Retry-After": "5"})
+
+
+def answering(endpoint: Endpoint) -> Endpoint:
+    """An endpoint outside the API's application, with the same answers to what goes wrong."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except Problem as problem:
+            return await of_problem(request, problem)
+        except Refusal as refusal:
+            return await of_refusal(request, refusal)
+        except UNAVAILABLE as error:
+            return await of_absence(request, error)
+        except Exception as error:
+            log.exception("till API: %s", request.url.path)
+            return await of_failure(request, error)
+
+    return answer
 
 
 HANDLERS: Mapping[Any, Any] = {

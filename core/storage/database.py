@@ -46,6 +46,8 @@ UNAVAILABLE = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
 )
+CLOSING_EVERY = 0.05
+"""Seconds after which a writer looks whether the database is being closed."""
 RETRIES = 5
 """A PostgreSQL transaction that lost a deadlock or a serialization race is run again."""
 
@@ -61,6 +63,7 @@ class Database:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._turns: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
         self._listeners: list[Listener] = []
+        self._closing = threading.Event()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._writers = [
             threading.Thread(target=self._work, name=f"writer-{n}", daemon=True)
@@ -116,6 +119,7 @@ class Database:
 
     def close(self) -> None:
         """Finishes what is queued, then closes. Safe to call twice."""
+        self._closing.set()
         for loop in list(self._turns):
             self._submit(loop)
         for _ in self._writers:
@@ -160,8 +164,7 @@ class Database:
         for left in range(RETRIES, -1, -1):
             try:
                 with self.writer_engine.begin() as connection:
-                    for job in group:
-                        job.run(Tx(connection), savepoint=savepoints)
+                    self._run(_Turn(connection, group, savepoints))
             except Exception as error:
                 if not left or self.is_sqlite or not _lost_a_race(error):
                     return error
@@ -169,12 +172,57 @@ class Database:
                 return None
         raise AssertionError("the last round returns")
 
+    def _run(self, turn: _Turn) -> None:
+        """On SQLite the functions run on the event loop that waits for them, and only the waiting
+        for the lock and for the disk stays here: two threads that both want the interpreter cost
+        a third more than one (docs/performance.md)."""
+        loop = turn.loop if self.is_sqlite else None
+        if loop is None or self._closing.is_set():
+            turn.take()
+        else:
+            try:
+                loop.call_soon_threadsafe(turn.take)
+            except RuntimeError:  # it has just closed
+                turn.take()
+            while not turn.over.wait(CLOSING_EVERY):
+                if self._closing.is_set():  # the loop waits for us: we don't wait for it
+                    turn.take()
+        if turn.error is not None:
+            raise turn.error
+
     def _tell(self, committed: list[_Job]) -> None:
         rings = [ring for job in committed for ring in job.tx.rings]
         events = [event for job in committed for event in job.tx.events]
         if rings or events:
             for listener in self._listeners:
                 listener(rings, events)
+
+
+class _Turn:
+    """What one transaction does: run once, by whoever takes it first."""
+
+    def __init__(self, connection: sa.Connection, group: Sequence[_Job], savepoints: bool) -> None:
+        self.connection, self.group, self.savepoints = connection, group, savepoints
+        self.over = threading.Event()
+        self.error: Exception | None = None
+        self._taking = threading.Lock()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop on which all of the group wait."""
+        first = self.group[0].loop if self.group else None
+        return first if all(job.loop is first for job in self.group) else None
+
+    def take(self) -> None:
+        if not self._taking.acquire(blocking=False):
+            return
+        try:
+            for job in self.group:
+                job.run(Tx(self.connection), savepoint=self.savepoints)
+        except Exception as error:
+            self.error = error
+        finally:
+            self.over.set()
 
 
 class _Job:
