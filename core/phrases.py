@@ -10,6 +10,7 @@ reward's is `{"rule": "reward", "points": -1000, "names": {"en": "Free coffee", 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -24,6 +25,12 @@ _BAR = 10
 def name_in(names: Mapping[str, str], words: Words) -> str:
     """A name kept by language, in this one; else in English; else in whichever there is."""
     return names.get(words.language) or names.get("en") or next(iter(names.values()), "")
+
+
+def counted(names: Sequence[Mapping[str, str]], words: Words) -> str:
+    """`2 × Free coffee, Cake`: things by their names in this language, the same ones together."""
+    found = Counter(name_in(one, words) for one in names)
+    return ", ".join(name if n == 1 else f"{n} × {name}" for name, n in found.items())
 
 
 def signed(points: int, unit: str, words: Words) -> str:

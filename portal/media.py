@@ -8,11 +8,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from core.domain.redeeming import GOOD_FOR, scanned
 from portal.frame import Frame
 
 PURPOSE = "media"
 MAX_AGE = timedelta(minutes=2)
-"""As long as a card's code may be shown, and some time to fetch it."""
+"""As long as a card's code may be shown, and some time to fetch it. A redemption's QR is good for
+longer, and so is its picture."""
 
 
 class Media:
@@ -25,7 +27,7 @@ class Media:
 
     async def show(self, request: Request) -> Response:
         signed = request.path_params["signed"].removesuffix(".png")
-        text = self._keys.unsign(PURPOSE, signed, MAX_AGE)
+        text = self._text(signed)
         if text is None:
             return PlainTextResponse("this picture is gone", 404, {"Cache-Control": "no-store"})
         headers = {
@@ -34,3 +36,9 @@ class Media:
             "X-Robots-Tag": "noindex",
         }
         return Response(await self._gateway.qr_png(text), headers=headers, media_type="image/png")
+
+    def _text(self, signed: str) -> str | None:
+        text = self._keys.unsign(PURPOSE, signed, GOOD_FOR)
+        if text is None or scanned(text):
+            return text
+        return self._keys.unsign(PURPOSE, signed, MAX_AGE)

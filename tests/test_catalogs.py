@@ -18,9 +18,9 @@ PLACEHOLDER = re.compile(r"\{\w+\}")
 NO_WORDS = re.compile(rf"{PLACEHOLDER.pattern}|\S+@\S+")
 
 MENU = {
-    "en": "☕ My card · 🏆 Points · ⚙️ Settings",
-    "sr": "☕ Moja kartica · 🏆 Poeni · ⚙️ Podešavanja",
-    "ru": "☕ Моя карта · 🏆 Баллы · ⚙️ Настройки",
+    "en": "☕ My card · 🏆 Points · ⭐ Rewards · ⚙️ Settings",
+    "sr": "☕ Moja kartica · 🏆 Poeni · ⭐ Nagrade · ⚙️ Podešavanja",
+    "ru": "☕ Моя карта · 🏆 Баллы · ⭐ Награды · ⚙️ Настройки",
 }
 ANSWERS = {
     "en": "Yes · No · Skip · Back",

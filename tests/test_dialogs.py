@@ -27,7 +27,7 @@ from core.contract import (
     Unsupported,
 )
 from core.keys import Keys
-from core.services import messages
+from core.outbox.render import render
 from core.storage import tables
 from core.storage.database import Database
 from core.storage.tx import Tx
@@ -91,7 +91,7 @@ class TalkChat:
     async def heard(self) -> list[Heard]:
         rows = await self.database.read(self._new)
         self.seen = max([self.seen, *(row.id for row in rows)])
-        return [self._as_heard(row) for row in rows if row.kind in ("reply", "card")]
+        return [await self._as_heard(row) for row in rows if not row.kind.startswith("card_")]
 
     async def _do(self, content: Content) -> None:
         event = Inbound(event_id=str(next(self.numbers)), sender=self.sender, content=content)
@@ -103,10 +103,8 @@ class TalkChat:
             sa.select(m.id, m.kind, m.body).where(m.id > self.seen).order_by(m.id)
         ).all()
 
-    def _as_heard(self, row: sa.Row) -> Heard:
-        if row.kind == "card":
-            return Heard(text="", card=True)
-        message: Outbound = messages.from_json(row.body)
+    async def _as_heard(self, row: sa.Row) -> Heard:
+        message, qr = await self.database.write(self._rendered, row)
         options = [option for line in message.options for option in line]
         assert len(options) <= self.capabilities.options
         self.shown += options
@@ -115,7 +113,12 @@ class TalkChat:
             options=tuple(option.label for option in options),
             links=tuple(link.label for link in message.links),
             asks_phone=message.ask_phone is not None,
+            card=qr is not None,
         )
+
+    def _rendered(self, tx: Tx, row: sa.Row) -> tuple[Outbound, str | None]:
+        words = {"keys": self.house.keys, "public_url": self.house.public_url, "now": NOW}
+        return render(tx, row.kind, row.body, "", **words)
 
 
 SCRIPTS = [

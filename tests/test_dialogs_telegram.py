@@ -46,6 +46,7 @@ class TelegramChat:
         self, malva: Running, telegram: TelegramSimulator, name: str | None, language: str
     ) -> None:
         self.malva = malva
+        self.database = malva.database
         self.telegram = telegram
         self.guest = telegram.guest(first_name=name or NAMELESS, language_code=language)
         self.seen = 0

@@ -44,6 +44,7 @@ class ViberChat:
         self, malva: Running, viber: ViberSimulator, name: str | None, language: str
     ) -> None:
         self.malva = malva
+        self.database = malva.database
         self.viber = viber
         self.guest = viber.guest(name or "", language=language)
         self.seen = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -14,12 +15,13 @@ from core.storage.tables import messages
 from tests.end_to_end.around import eventually
 from tests.simulators.twilio import TwilioSimulator
 from tests.simulators.twilio_guests import Message
-from tests.support.dialogs import Dialog, Heard, dialogs, play, prepare
+from tests.support.dialogs import CODE, Dialog, Heard, dialogs, play, prepare
 from tests.support.running import Running, run
 
 pytestmark = pytest.mark.anyio
 
 LINK = re.compile(r"(?:\n\n|\n|^)(?P<label>[^\n]+): https?://\S+(?=\n|$)")
+DIGITS = re.compile(r"\b\d{3} \d{3}\b")
 NOT_TOLD = "registration: the messenger's own language comes first"
 """WhatsApp tells no language."""
 
@@ -57,6 +59,7 @@ class WhatsAppChat:
 
     def __init__(self, malva: Running, twilio: TwilioSimulator, name: str | None) -> None:
         self.malva = malva
+        self.database = malva.database
         self.twilio = twilio
         self.guest = twilio.guest("+381601234567", name=name or "")
         self.seen = 0
@@ -109,9 +112,12 @@ def as_heard(new: Sequence[Message]) -> list[Heard]:
     for message in new:
         if found and found[-1].card and LINK.match(message.text):
             continue
+        if found and found[-1].card and found[-1].text.startswith(f"{message.text}\n"):
+            found[-1] = replace(found[-1], options=tuple(message.labels))
+            continue
         links = tuple(match["label"] for match in LINK.finditer(message.text))
         text = LINK.sub("", message.text)
-        card = message.kind == "media" and bool(re.search(r"\b\d{3} \d{3}\b", text))
+        card = message.kind == "media" and bool(DIGITS.search(text) or CODE.search(text))
         found.append(Heard(text, tuple(message.labels), links, card=card))
     return found
 

@@ -18,6 +18,7 @@ from core.conversation import (
     my_data,
     points,
     registration,
+    rewards,
     settings,
 )
 from core.conversation.questions import asked, question, refused, words_of
@@ -32,13 +33,16 @@ from core.conversation.types import (
     LinkOffered,
     LinkRefused,
     NotKnown,
+    NotPicked,
     PhoneProven,
+    PickOver,
     PointsLoaded,
     ProvePhone,
     Recognised,
     Registered,
     State,
     Step,
+    TillAnswered,
     View,
 )
 
@@ -78,9 +82,12 @@ def _guest_did(state: State, event: Content, view: View, now: datetime) -> Step:
 
 
 def _meant(state: State, view: View, text: str) -> str | None:
-    """The option or the command that was typed: of what is open first, then the menu's."""
+    """The option or the command that was typed: of what was asked last first, then the menu's."""
     return (
-        picked(text, question(state, view), view.capabilities) or menu.named(text) or command(text)
+        rewards.answered(state, view, text)
+        or picked(text, question(state, view), view.capabilities)
+        or menu.named(text)
+        or command(text)
     )
 
 
@@ -98,8 +105,10 @@ def _back(state: State, view: View, rest: str = "") -> Step:
     match state.asked:
         case "erase":
             return my_data.chosen(state, view, "")
-        case None | "settings":
+        case None | "settings" | "rewards":
             return menu.opened(state, view)
+        case "basket":
+            return rewards.listed(state, view, state.programme or "")
     return settings.listed(state, view)
 
 
@@ -107,6 +116,10 @@ _CHOICES: Mapping[str, Callable[[State, View, str], Step]] = {
     "menu": menu.opened,
     "card": card.shown,
     "points": points.asked,
+    "rewards": rewards.listed,
+    "reward": rewards.chosen,
+    "basket": rewards.in_basket,
+    "redeem": rewards.of_one,
     "settings": settings.listed,
     "set": settings.opened,
     "language": settings.chose_language,
@@ -135,10 +148,16 @@ _OUTCOMES: Mapping[type, Callable[[State, View, Any], Step]] = {
     LinkRefused: messengers.refused,
     Exported: my_data.exported,
     Erased: my_data.erased,
+    NotPicked: rewards.not_picked,
+    PickOver: rewards.over,
+    TillAnswered: rewards.till_answered,
 }
 
 
 def label(state: State, view: View, value: str) -> str | None:
     """What the option said that was pressed: of what is open, or the menu's."""
-    shown = (*question(state, view).options, *menu.options(words_of(state, view).language))
+    w = words_of(state, view)
+    if said := rewards.label(value, w):
+        return said
+    shown = (*question(state, view).options, *menu.options(w.language))
     return next((o.label for row in shown for o in row if o.value == value), None)

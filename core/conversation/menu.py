@@ -7,11 +7,11 @@ from functools import cache
 from core.contract import Option, Outbound
 from core.conversation.speech import folded, noted
 from core.conversation.types import NOTHING, Join, Joined, State, Step, View
-from core.i18n import LANGUAGES, N_, words
+from core.i18n import LANGUAGES, N_, Words, words
 
 ROWS: tuple[tuple[tuple[str, str], ...], ...] = (
     (("card", N_("☕ My card")), ("points", N_("🏆 Points"))),
-    (("settings", N_("⚙️ Settings")),),
+    (("rewards", N_("⭐ Rewards")), ("settings", N_("⚙️ Settings"))),
 )
 """Each option's value, and its label in English."""
 
@@ -45,6 +45,11 @@ def named(text: str) -> str | None:
 def reply(language: str, text: str) -> Outbound:
     """`text` with the menu."""
     return Outbound(text=text, language=language, options=options(language), menu=True)
+
+
+def yes_or_no(question: str, w: Words) -> tuple[tuple[Option, ...], ...]:
+    """The two answers to `question`, side by side."""
+    return ((Option(f"{question}:yes", w.text("Yes")), Option(f"{question}:no", w.text("No"))),)
 
 
 def opened(state: State, view: View, rest: str = "") -> Step:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from core.conversation import menu
+from core.conversation.speech import presented
 from core.conversation.types import (
     NOTHING,
     Account,
@@ -31,7 +32,8 @@ def shown(state: State, view: View, loaded: PointsLoaded) -> Step:
     text = ""
     for account in loaded.accounts:
         longer = f"{text}\n\n{_paragraph(account, named, w)}".lstrip()
-        if text and len(longer) > view.capabilities.text_length:
+        whole = presented(menu.reply(w.language, longer), view.capabilities).text
+        if text and len(whole) > view.capabilities.text_length:
             break
         text = longer
     return Step(state, (menu.reply(w.language, text or _none_yet(w)),))

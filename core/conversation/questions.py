@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.contract import Link, Option, Outbound
-from core.conversation import answers, menu
+from core.conversation import answers, menu, shelf
 from core.conversation.speech import noted
 from core.conversation.types import Messenger, State, Step, View
 from core.i18n import LANGUAGES, N_, Words, words
@@ -35,8 +35,11 @@ def words_of(state: State, view: View) -> Words:
 def question(state: State, view: View) -> Outbound:
     """What is open, as it is asked; the menu where nothing is."""
     w = words_of(state, view)
-    ask = _ASK.get(state.asked or "")
-    return ask(w, view) if ask else menu.reply(w.language, w.text("How can I help?"))
+    if ask := _ASK.get(state.asked or ""):
+        return ask(w, view)
+    if ask_on := _ASK_ON.get(state.asked or ""):
+        return ask_on(w, view, state)
+    return menu.reply(w.language, w.text("How can I help?"))
 
 
 def asked(state: State, view: View, note: str | None = None) -> Step:
@@ -53,7 +56,7 @@ def refused(state: State, view: View) -> Step:
 
 def left(state: State) -> State:
     """A list wants no answer: whoever says something else has left it."""
-    return State() if state.asked in ("settings", "data") else state
+    return State() if state.asked in ("settings", "data", "rewards", "basket") else state
 
 
 # -- of everybody ----------------------------------------------------------------------------------
@@ -102,9 +105,8 @@ def _cafe(w: Words, view: View) -> Outbound:
 
 
 def _offers(w: Words, view: View) -> Outbound:
-    answers = (Option("offers:yes", w.text("Yes")), Option("offers:no", w.text("No")))
     text = w.text("May we send you offers now and then?")
-    return Outbound(text=text, language=w.language, options=(answers,))
+    return Outbound(text=text, language=w.language, options=menu.yes_or_no("offers", w))
 
 
 # -- of guests -------------------------------------------------------------------------------------
@@ -224,3 +226,8 @@ _ASK: dict[str, Callable[[Words, View], Outbound]] = {
     "data": _data,
     "erase": _erase,
 }
+_ASK_ON: dict[str, Callable[[Words, View, State], Outbound]] = {
+    "rewards": shelf.listed,
+    "basket": shelf.basket,
+}
+"""Those that go on from what was chosen so far."""

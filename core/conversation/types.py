@@ -1,7 +1,7 @@
 """What the engine is given and what it gives back.
 
 `step(state, event, view, now) -> Step`. An event is what the guest did (`core.contract.Content`)
-or the outcome of an intention, which `core/talk.py` carried out with the services.
+or the outcome of an intention, which `core/talk` carried out with the services.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 from core.contract import Capabilities, Content, Outbound
 from core.phrases import Reason
@@ -19,10 +19,13 @@ from core.phrases import Reason
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`asked` is the question or list that is open. The rest are the answers of a guest to be:
-    None is unanswered; an empty `phone` was skipped."""
+    """`asked` is the question or list that is open; of rewards, `programme` is whose they are and
+    `basket` what is in it (ids with commas between them). The rest are the answers of a guest to
+    be: None is unanswered; an empty `phone` was skipped."""
 
     asked: str | None = None
+    programme: str | None = None
+    basket: str | None = None
     language: str | None = None
     name: str | None = None
     phone: str | None = None
@@ -81,6 +84,52 @@ class GuestView:
 
 
 @dataclass(frozen=True, slots=True)
+class RewardView:
+    """A reward as the guest can have it. `missing` points: 0 is within reach; `out`: why it can't
+    be had now at any rate (its `stock` is out, or their `limit` is reached)."""
+
+    id: int
+    name: str
+    text: str
+    cost: int
+    missing: int
+    out: Literal["stock", "limit"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """Rewards that a guest has picked, for whose code a till waits until `until` (`14:35`)."""
+
+    id: str
+    names: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A programme's rewards, the cheapest first. `available` points can be picked from: the balance
+    without what `picked` holds. `others`: the other programmes with rewards, by id and name."""
+
+    programme_id: int
+    programme: str
+    unit: str
+    balance: int
+    available: int
+    rewards: Sequence[RewardView]
+    picked: Sequence[Picked] = ()
+    others: Sequence[tuple[int, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TillAsks:
+    """A till started a redemption and waits for the guest's yes; `last`: nothing was heard in this
+    chat since."""
+
+    id: str
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """One chat as it is now.
 
@@ -89,6 +138,9 @@ class View:
     guest           None: a stranger
     cafes           asked for only where one is chosen or named
     messengers      those that are connected to us, likewise
+    shelf           the rewards of a programme (its id), or of the guest's own; None: there are none
+    picked          what the guest picked last and no till has confirmed, by its id
+    till_asks       what a till waits for
     region          whose phone numbers may be typed without their country (ISO 3166)
     """
 
@@ -97,6 +149,9 @@ class View:
     capabilities: Capabilities
     cafes: Callable[[], Sequence[CafeView]]
     messengers: Callable[[], Sequence[Messenger]] = tuple
+    shelf: Callable[[str | None], Shelf | None] = lambda programme: None
+    picked: Callable[[], str | None] = lambda: None
+    till_asks: Callable[[], TillAsks | None] = lambda: None
     name: str | None = None
     language: str = "en"
     phone: str | None = None
@@ -182,6 +237,36 @@ class Erase:
     """→ Erased"""
 
 
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Rewards of one programme, by their ids, are to be held; their code is the answer, else →
+    NotPicked."""
+
+    rewards: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShowPicked:
+    """The code of what was picked before is the answer; where it is over → PickOver."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelPicked:
+    """→ PickOver"""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTill:
+    """The guest's yes or no to what a till has started → TillAnswered, or PickOver."""
+
+    id: str
+    yes: bool
+
+
 Intention = (
     FindGuest
     | Register
@@ -194,6 +279,10 @@ Intention = (
     | UseLink
     | Export
     | Erase
+    | Pick
+    | ShowPicked
+    | CancelPicked
+    | AnswerTill
 )
 
 
@@ -313,6 +402,27 @@ class Erased:
     language: str
 
 
+@dataclass(frozen=True, slots=True)
+class NotPicked:
+    """Nothing is held: it costs too much now, or can't be had any more."""
+
+    too_dear: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PickOver:
+    """What became of something picked: confirmed, returned, cancelled or expired; None: it is not
+    this guest's. `points` in words."""
+
+    status: str | None
+    points: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TillAnswered:
+    yes: bool
+
+
 Outcome = (
     Recognised
     | NotKnown
@@ -325,6 +435,9 @@ Outcome = (
     | LinkRefused
     | Exported
     | Erased
+    | NotPicked
+    | PickOver
+    | TillAnswered
 )
 Event = Content | Outcome
 

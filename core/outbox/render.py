@@ -10,6 +10,7 @@ from typing import Any
 from core.contract import Outbound, Picture
 from core.keys import Keys
 from core.pictures import qr_png
+from core.services import picking
 from core.services.cards import render_card
 from core.services.messages import from_json
 from core.services.notices import WAITED, render_notice, render_waited
@@ -33,9 +34,12 @@ def render(
         return from_json(body), None
     if kind == WAITED:
         return render_waited(body["notices"], language), None
-    if kind not in CARDS:
+    if kind in CARDS:
+        message, qr = render_card(tx, kind, body, keys=keys, public_url=public_url, now=now)
+    elif kind == picking.KIND:
+        message, qr = picking.render(tx, body, keys=keys, now=now)
+    else:
         return render_notice(kind, body, language), None
-    message, qr = render_card(tx, kind, body, keys=keys, public_url=public_url, now=now)
     if qr is None:
         return message, None
     alt = message.text.partition("\n")[0]
@@ -51,6 +55,6 @@ async def drawn(message: Outbound, qr: str | None) -> Outbound:
 
 
 def media_address(qr: str, keys: Keys, public_url: str) -> str:
-    """Where a provider fetches the picture of a QR: signed, good for two minutes. It ends as a
-    picture's name does, since Viber takes no other."""
+    """Where a provider fetches the picture of a QR: signed, good for as long as what it shows. It
+    ends as a picture's name does, since Viber takes no other."""
     return f"{public_url}/media/{keys.sign_for_a_while('media', qr)}.png"

@@ -16,12 +16,12 @@ from core.domain.names import shorten_name
 from core.domain.phones import told_phone
 from core.storage.tables import contacts
 from core.storage.tx import Prepared, Tx
-from core.storage.types import to_micros
+from core.storage.types import from_micros, to_micros
 
 _c = contacts.c
 
 _FIND = Prepared(
-    sa.select(_c.id, _c.guest_id, _c.name, _c.language, _c.phone, _c.state)
+    sa.select(_c.id, _c.guest_id, _c.name, _c.language, _c.phone, _c.state, _c.heard_at)
     .where(_c.channel == sa.bindparam("on"), _c.address == sa.bindparam("at"))
     .with_for_update()
 )
@@ -41,7 +41,8 @@ _SAVE = Prepared(
 
 @dataclass(slots=True)
 class Contact:
-    """A chat while one event of it is worked on. `phone` only if the messenger proved it."""
+    """A chat while one event of it is worked on. `phone` only if the messenger proved it;
+    `heard_at`: before this event."""
 
     id: int
     guest_id: int | None
@@ -49,6 +50,7 @@ class Contact:
     language: str | None
     phone: str | None
     state: dict[str, Any] | None
+    heard_at: datetime | None
 
 
 def hear(tx: Tx, channel: str, sender: Sender, now: datetime) -> Contact:
@@ -107,8 +109,16 @@ def _find(tx: Tx, channel: str, address: str) -> Contact | None:
     row = tx.run(_FIND, on=channel, at=address)
     if row is None:
         return None
-    id_, guest_id, name, language, phone, state = row
-    return Contact(id_, guest_id, name, language, phone, orjson.loads(state) if state else None)
+    id_, guest_id, name, language, phone, state, heard_at = row
+    return Contact(
+        id=id_,
+        guest_id=guest_id,
+        name=name,
+        language=language,
+        phone=phone,
+        state=orjson.loads(state) if state else None,
+        heard_at=from_micros(heard_at) if heard_at else None,
+    )
 
 
 def _add(tx: Tx, channel: str, address: str, now: datetime) -> None:

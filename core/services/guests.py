@@ -153,6 +153,13 @@ def move_home(tx: Tx, guest_id: int, cafe_id: int, now: datetime) -> None:
     join(tx, guest_id, cafe_id, now)
 
 
+def home_programme(tx: Tx, guest_id: int) -> int | None:
+    """The programme of the home cafe; None without one."""
+    home = sa.select(_g.home_cafe_id).where(_g.id == guest_id).scalar_subquery()
+    found: int | None = tx.scalar(sa.select(cafes.c.programme_id).where(cafes.c.id == home))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Collecting:
     """A programme in which a guest collects, or may; `timezone` of its cafes."""

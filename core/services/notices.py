@@ -9,7 +9,6 @@ its public id; of `points_expiring` also `first` and `last`, the last days on wh
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
@@ -18,7 +17,7 @@ import sqlalchemy as sa
 
 from core.contract import Option, Outbound
 from core.i18n import Words, words
-from core.phrases import name_in, reached, reason_text, signed, way_to
+from core.phrases import counted, name_in, reached, reason_text, signed, way_to
 from core.services import messages
 from core.storage.tables import contacts, guests
 from core.storage.tx import Prepared, Tx
@@ -181,9 +180,7 @@ def _good_until(facts: Facts, w: Words) -> str:
 
 
 def _rewards(facts: Facts, w: Words) -> str:
-    """`2 × Free coffee, Cake`."""
-    counted = Counter(name_in(names, w) for names in facts.get("rewards", ()))
-    return ", ".join(name if n == 1 else f"{n} × {name}" for name, n in counted.items())
+    return counted(facts.get("rewards", ()), w)
 
 
 def _options(facts: Facts, w: Words) -> tuple[tuple[Option, ...], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -37,6 +37,9 @@ class RewardRow(NamedTuple):
     cost: int
 
 
+WhyOut = Literal["limit", "stock"]
+
+
 @dataclass(frozen=True, slots=True)
 class Offered:
     """A reward as one guest can have it.
@@ -45,6 +48,7 @@ class Offered:
     cost     in points, for this guest
     missing  points that they don't have yet; 0: it can be picked
     left     how many they may have, by their limit and the stock; 0: none; None: no bound
+    why_out  which of the two leaves none
     """
 
     id: int
@@ -57,6 +61,7 @@ class Offered:
     missing: int
     left: int | None
     ends_at: datetime | None
+    why_out: WhyOut | None = None
 
 
 # -- for everybody ---------------------------------------------------------------------------------
@@ -119,6 +124,7 @@ def offers(tx: Tx, guest_id: int, programme_id: int, now: datetime) -> list[Offe
     found = []
     for row in rows:
         cost = min(row.cost, costs.get(row.id, row.cost))
+        count, bound = left.get(row.id, (None, None))
         found.append(
             Offered(
                 id=row.id,
@@ -129,8 +135,9 @@ def offers(tx: Tx, guest_id: int, programme_id: int, now: datetime) -> list[Offe
                 value=row.value,
                 cost=cost,
                 missing=max(0, cost - available),
-                left=left.get(row.id),
+                left=count,
                 ends_at=row.ends_at,
+                why_out=bound if count == 0 else None,
             )
         )
     return sorted(found, key=lambda offered: (offered.cost, offered.id))
@@ -193,8 +200,9 @@ def _balance_at(tx: Tx, guest_id: int, programme_id: int, at: datetime) -> int:
 
 def _left(
     tx: Tx, guest_id: int, rows: Sequence[sa.Row[Any]], now: datetime
-) -> dict[int, int | None]:
-    """Of the rewards that have a limit or a stock: how many of them the guest may have."""
+) -> dict[int, tuple[int, WhyOut]]:
+    """Of the rewards that have a limit or a stock: how many of them the guest may have, and which
+    of the two says so."""
     bounded = [row for row in rows if row.per_guest is not None or row.stock is not None]
     if not bounded:
         return {}
@@ -203,11 +211,14 @@ def _left(
     theirs = redemptions.c.guest_id == guest_id
     confirmed = redemptions.c.status == "confirmed"
     had = _count(tx, ids, sa.and_(theirs, sa.or_(confirmed, spending.open_at(now))))
-    left: dict[int, int | None] = {}
+    left: dict[int, tuple[int, WhyOut]] = {}
     for row in bounded:
-        by_limit = None if row.per_guest is None else row.per_guest - had.get(row.id, 0)
-        by_stock = None if row.stock is None else row.stock - reserved.get(row.id, 0)
-        left[row.id] = max(0, min(n for n in (by_limit, by_stock) if n is not None))
+        bounds: list[tuple[int, WhyOut]] = []
+        if row.per_guest is not None:
+            bounds.append((max(0, row.per_guest - had.get(row.id, 0)), "limit"))
+        if row.stock is not None:
+            bounds.append((max(0, row.stock - reserved.get(row.id, 0)), "stock"))
+        left[row.id] = min(bounds)
     return left
 
 

@@ -4,6 +4,9 @@
     name = "A card in five taps"
     cafes = ["bife", "zrno"]           # default: bife alone
     known = true                       # Ana has registered in this chat already
+    points = 1200                      # with so many points at the first cafe
+    rewards = [{ names = { en = "Any cake" }, cost = 2500, stock = 3 }]    # beside Free coffee
+    without_first = true               # and without Free coffee
     needs = ["asks_phone"]             # only where the channel can; `without` is the opposite
     most_options = 2                   # only where so few fit on a message
     messenger = { name = "Ana" }       # what it tells of the guest; its language is the one played
@@ -17,8 +20,9 @@
 A step is one thing that the guest does: `start` (its payload), `say`, `press` (an option's label),
 `share` (the guest's own number), `share_other` (somebody else's), `send` (a sticker), `leave`,
 `come_back`; `old` presses an option of long ago, by its value. `replies` are all the messages that
-follow: `@card`, or what a text has in it (several things: a list), or `{ text = "Welcome back,
-{name}!", name = "Ana", options = [...], links = [...] }`; a number for a placeholder is points.
+follow: `@card`, `@code` (of what was picked), or what a text has in it (several things: a list), or
+`{ text = "Welcome back, {name}!", name = "Ana", options = [...], links = [...] }`; a number for a
+placeholder is points.
 
 Texts are given in English and played in each language; one that differs by more than its words is
 `{ en = "menu", sr = "meni", ru = "меню" }`. `@language` is the language's own name.
@@ -41,16 +45,20 @@ from core.i18n import LANGUAGES, Words, words
 from core.keys import Keys
 from core.services import cafes, guests, ledger
 from core.storage import tables
+from core.storage.database import Database
 from core.storage.tx import Tx
 
 SCRIPTS = Path(__file__).parent.parent / "dialogs"
 ACTIONS = ("start", "say", "press", "old", "share", "share_other", "send", "leave", "come_back")
+CODE = re.compile(r"\b[A-Z2-9]{4}-[A-Z2-9]{4}\b")
+"""What is typed at a till instead of a redemption's QR."""
 OWN_NAMES = {"en": "English", "sr": "Srpski", "ru": "Русский"}
 
 
 @dataclass(frozen=True)
 class Heard:
-    """A message as the guest sees it. `card`: it is the card, with a picture and digits."""
+    """A message as the guest sees it. `card`: it is the card, with a picture and digits, or the
+    picture and the code of what was picked."""
 
     text: str
     options: tuple[str, ...] = ()
@@ -63,6 +71,7 @@ class Chat(Protocol):
     """One guest's chat on one channel."""
 
     capabilities: Capabilities
+    database: Database
     speaks_first: str | None
     """The language in which somebody new is spoken to where the messenger doesn't tell theirs."""
 
@@ -91,6 +100,9 @@ class Dialog:
     without: Sequence[str] = ()
     most_options: int | None = None
     known: bool = False
+    points: int = 0
+    rewards: Sequence[Mapping[str, Any]] = ()
+    without_first: bool = False
     languages: Sequence[str] = LANGUAGES
     messenger: Mapping[str, str] = field(default_factory=dict)
     guests: Sequence[Mapping[str, Any]] = ()
@@ -121,6 +133,7 @@ def prepare(tx: Tx, dialog: Dialog, language: str, keys: Keys, now: datetime) ->
     for slug in dialog.cafes:
         ids[slug] = cafes.add(tx, slug, slug.upper(), "RSD", "Europe/Belgrade", now)
     first = ids[dialog.cafes[0]]
+    _put_on_offer(tx, dialog, first)
     for known in dialog.guests:
         guest_id = guests.add(
             tx,
@@ -132,22 +145,37 @@ def prepare(tx: Tx, dialog: Dialog, language: str, keys: Keys, now: datetime) ->
             phone=known["phone"],
             phone_proven=known.get("proven", True),
         )
-        ledger.add_entry(
-            tx,
-            guest_id=guest_id,
-            programme_id=tx.scalar(
-                sa.select(tables.cafes.c.programme_id).where(tables.cafes.c.id == first)
-            ),
-            cafe_id=first,
-            kind="opening",
-            reference="opening:0",
-            points=known.get("points", 0),
-            because=[],
-            now=now,
-        )
+        _give(tx, guest_id, first, known.get("points", 0), now)
     for waiting in dialog.imported:
         row = {"cafe_id": first, "name": "", "language": language, "created_at": now, **waiting}
         tx.execute(sa.insert(tables.imported_guests).values(**row))
+
+
+def _put_on_offer(tx: Tx, dialog: Dialog, cafe_id: int) -> None:
+    programme = cafes.row(tx, cafe_id).programme_id
+    if dialog.without_first:
+        tx.execute(sa.update(tables.rewards).values(active=False))
+    for reward in dialog.rewards:
+        tx.execute(sa.insert(tables.rewards).values(programme_id=programme, **reward))
+
+
+def _give(tx: Tx, guest_id: int, cafe_id: int, points: int, now: datetime) -> None:
+    ledger.add_entry(
+        tx,
+        guest_id=guest_id,
+        programme_id=cafes.row(tx, cafe_id).programme_id,
+        cafe_id=cafe_id,
+        kind="opening",
+        reference="opening:0",
+        points=points,
+        because=[],
+        now=now,
+    )
+
+
+def _give_ana(tx: Tx, points: int) -> None:
+    ana = tx.execute(sa.select(tables.guests)).one()
+    _give(tx, ana.id, ana.home_cafe_id, points, ana.created_at)
 
 
 async def play(dialog: Dialog, language: str, chat: Chat) -> None:
@@ -183,6 +211,8 @@ async def _register(dialog: Dialog, chat: Chat, w: Words) -> None:
         await chat.press(dialog.cafes[0].upper())
     await chat.press(w.text("No"))
     assert any(message.card for message in await chat.heard())
+    if dialog.points:
+        await chat.database.write(_give_ana, dialog.points)
 
 
 async def _do(chat: Chat, action: str, given: str) -> None:
@@ -209,6 +239,10 @@ def translated(text: Any, w: Words) -> str:
 def _compare(message: Heard, wanted: Any, w: Words, so_far: str) -> None:
     if wanted == "@card":
         assert message.card, f"not the card: {message}\n{so_far}"
+        return
+    if wanted == "@code":
+        assert message.card, f"no picture: {message}\n{so_far}"
+        assert CODE.search(message.text), f"no code: {message}\n{so_far}"
         return
     table = wanted if isinstance(wanted, Mapping) and "text" in wanted else {"text": wanted}
     assert not message.card, f"the card instead of {wanted}\n{so_far}"
