@@ -220,7 +220,7 @@ def test_an_order_id_may_hold_what_a_path_does_not_take_bare(till_api):
 
 # -- who is let in ---------------------------------------------------------------------------------
 
-ENDPOINTS = ["identify", "orders", "orders/o1/refunds", "orders/o1/claim"]
+ENDPOINTS = ["identify", "orders", "orders/o1/refunds", "orders/o1/claim", "redemptions"]
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)

@@ -40,11 +40,6 @@ def order_id(request: Request) -> str:
     return _identifier(request.path_params["order_id"], "The order's id")
 
 
-def redemption_id(request: Request) -> str:
-    """A malformed one is nobody's."""
-    return str(request.path_params["redemption_id"])[:ID_LENGTH]
-
-
 def _identifier(text: str, what: str) -> str:
     if not 1 <= len(text) <= ID_LENGTH or not text.isprintable():
         raise Problem("invalid", f"{what} is needed: 1 to {ID_LENGTH} printable characters.")

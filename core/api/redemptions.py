@@ -47,7 +47,7 @@ class RedemptionApi:
         return Json(picked, 201 if begin is _start else 200)
 
     async def confirm(self, request: Request) -> Response:
-        token, redemption_id = intake.bearer(request), intake.redemption_id(request)
+        token, redemption_id = intake.bearer(request), request.path_params["redemption_id"]
         try:
             key = intake.idempotency_key(request)
         except Problem:
@@ -59,7 +59,7 @@ class RedemptionApi:
         )
 
     async def cancel(self, request: Request) -> Response:
-        token, redemption_id = intake.bearer(request), intake.redemption_id(request)
+        token, redemption_id = intake.bearer(request), request.path_params["redemption_id"]
         return Json(await self._database.write(_cancel, token, redemption_id, self._clock()))
 
 

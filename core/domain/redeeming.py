@@ -34,6 +34,7 @@ NEXT: dict[Status, frozenset[Status]] = {
 }
 """Where each status can go."""
 
+_ID = re.compile(r"[A-Za-z0-9_-]{16}")
 _QR = re.compile(r"MALVAR1\.([A-Za-z0-9_-]{43})")
 
 
@@ -45,6 +46,11 @@ def scanned(text: str) -> str | None:
     """The token that a scanner read; None for what is no redemption. Scanners add white space."""
     found = _QR.fullmatch(text.strip())
     return found[1] if found else None
+
+
+def is_id(text: str) -> bool:
+    """Whether it can be a redemption's public id, from wherever it comes."""
+    return _ID.fullmatch(text) is not None
 
 
 def new_code(choose: Callable[[str], str]) -> str:

@@ -293,12 +293,8 @@ def _found(tx: Tx, proof: Proof, text: str) -> int | None:
 
 def _locked(tx: Tx, till: Till, public_id: str) -> tuple[Row, ledger.Account]:
     """A redemption of the programme that the till's cafe is in."""
-    row_id = tx.scalar(
-        sa.select(_r.id).where(_r.public_id == public_id, _r.programme_id == till.cafe.programme_id)
-    )
-    if row_id is None:
-        raise redemptions.unknown()
-    return redemptions.locked(tx, row_id)
+    of_programme = _r.programme_id == till.cafe.programme_id
+    return redemptions.locked(tx, redemptions.row_of(tx, public_id, of_programme))
 
 
 def _visit(tx: Tx, till: Till, row: Row, proof: Proof, now: datetime) -> visits.VisitRow:

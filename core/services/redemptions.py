@@ -256,6 +256,16 @@ def locked(tx: Tx, row_id: int) -> tuple[Row, Account]:
             return row, account
 
 
+def row_of(tx: Tx, public_id: str, whose: sa.ColumnElement[bool]) -> int:
+    """The row of a redemption that goes by this id, if it is theirs. UnknownRedemption."""
+    found = None
+    if redeeming.is_id(public_id):
+        found = tx.scalar(sa.select(_r.id).where(_r.public_id == public_id, whose))
+    if found is None:
+        raise unknown()
+    return int(found)
+
+
 def row_by_id(tx: Tx, row_id: int) -> Row:
     return Row(**tx.execute(_ROW.where(_r.id == row_id)).mappings().one())
 
@@ -393,10 +403,7 @@ def _locked_of_guest(tx: Tx, guest_id: int, public_id: str) -> tuple[Row, Accoun
 
 
 def _row_of_guest(tx: Tx, guest_id: int, public_id: str) -> int:
-    row_id = tx.scalar(sa.select(_r.id).where(_r.public_id == public_id, _r.guest_id == guest_id))
-    if row_id is None:
-        raise unknown()
-    return int(row_id)
+    return row_of(tx, public_id, _r.guest_id == guest_id)
 
 
 def _shown(tx: Tx, public_id: str, keys: Keys | None) -> Redemption:

@@ -71,17 +71,14 @@ def give_back(tx: Tx, order_row: int, now: datetime) -> bool:
 def undo(tx: Tx, *, till: Till, public_id: str, now: datetime, staff_id: int | None = None) -> int:
     """The cashier confirmed by mistake: within two minutes it comes back. The new balance; once
     more changes nothing. UnknownRedemption, TooLate."""
-    found = tx.execute(
-        sa.select(_r.id, _r.confirmed_at).where(
-            _r.public_id == public_id, _r.cafe_id == till.cafe.id, _r.confirmed_at.is_not(None)
-        )
-    ).first()
-    if found is None:
+    row_id = redemptions.row_of(tx, public_id, _r.cafe_id == till.cafe.id)
+    row, account = redemptions.locked(tx, row_id)
+    confirmed_at = tx.scalar(sa.select(_r.confirmed_at).where(_r.id == row.id))
+    if confirmed_at is None:
         raise redemptions.unknown()
-    row, account = redemptions.locked(tx, found.id)
     if row.status == "returned":
         return account.balance
-    if now - found.confirmed_at > UNDO_WITHIN:
+    if now - confirmed_at > UNDO_WITHIN:
         raise TooLate("This can be undone within two minutes.")
     return _return(tx, row, account, now, staff_id=staff_id, by="till")
 

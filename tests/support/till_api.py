@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from core.api import routes
 from core.keys import Keys
-from core.services import cafes, cards, guests, tills
+from core.services import cafes, cards, guests, redemptions, tills
 from core.storage import tables
 from core.storage.database import Database
 
@@ -68,6 +68,50 @@ class TillApi:
 
     def claim(self, visit: str, order_id: str = "o1") -> Response:
         return self.post(f"orders/{order_id}/claim", {"visit": visit})
+
+    def reward(self, name: str = "Cake", cost: int = 100, **terms) -> str:
+        values = {"names": {"en": name}, "cost": cost, **terms}
+
+        def add(tx) -> int:
+            programme = tx.scalar(sa.select(tables.cafes.c.programme_id))
+            query = sa.insert(tables.rewards).values(**values, programme_id=programme)
+            return tx.scalar(query.returning(tables.rewards.c.id))
+
+        return str(self.database.write_now(add))
+
+    def collector(self, total: str = "450.00", **known) -> int:
+        """A guest who has as many points, for an order."""
+        guest = self.guest(**known)
+        self.order(f"of {guest}", total=total, visit=self.visit(guest))
+        return guest
+
+    def pick(self, guest_id: int, *reward_ids: str) -> redemptions.Redemption:
+        """The guest picks, on their phone."""
+
+        def pick(tx) -> redemptions.Redemption:
+            return redemptions.pick(
+                tx,
+                guest_id=guest_id,
+                programme_id=tx.scalar(sa.select(tables.cafes.c.programme_id)),
+                reward_ids=[int(one) for one in reward_ids],
+                keys=KEYS,
+                now=self.now,
+            )
+
+        return self.database.write_now(pick)
+
+    def answer(self, guest_id: int, redemption_id: str, yes: bool) -> None:
+        """The guest answers in the messenger."""
+        self.database.write_now(redemptions.answer, guest_id, redemption_id, yes, self.now)
+
+    def redeem(self, *, token: str | None = None, **body) -> Response:
+        return self.post("redemptions", body, token=token)
+
+    def confirm(self, redemption_id: str, key: str = "k", token: str | None = None) -> Response:
+        return self.post(f"redemptions/{redemption_id}/confirm", {}, key=key, token=token)
+
+    def cancel(self, redemption_id: str) -> Response:
+        return self.post(f"redemptions/{redemption_id}/cancel", {})
 
     def wait(self, **time: float) -> None:
         self.now += timedelta(**time)
