@@ -62,8 +62,8 @@ class PosTrial(Trial[PosVendor]):
         """So many polls, each with the cursor of the one before; all events, the last cursor."""
         found: list[Any] = []
         for _ in range(times):
-            alone.gateway.ahead += alone.adapter.poll_every
             polled = alone.run(alone.adapter.poll(CAFE, cursor))
             found += polled.events
             cursor = polled.cursor
+            alone.gateway.ahead += alone.adapter.poll_every
         return found, cursor

@@ -1,4 +1,4 @@
-"""What is LINE's own, beside the contract: a webhook as documented, groups, retries, long labels."""
+"""What is LINE's own, beside the contract: documented webhooks, groups, long labels."""
 
 from __future__ import annotations
 
