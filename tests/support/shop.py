@@ -95,6 +95,7 @@ class Shop:
         refund_id: str = "r1",
         amount_minor: int | None = None,
         *,
+        minute: float = 0,
         key: str | None = None,
         source: str = "api",
     ) -> refunds.Refunded:
@@ -107,7 +108,7 @@ class Shop:
             ),
             till_id=self.bar if source == "api" else None,
             key=(key or f"key of {refund_id}") if source == "api" else None,
-            now=NOW,
+            now=NOW + minute * MINUTE,
         )
 
     def claim(self, order_id: str, visit: str, minute: float = 0) -> orders.Counted:
