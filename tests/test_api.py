@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.services import cafes, orders
 from core.storage import tables
 from tests.support.till_api import PHONE, TillApi, error, serving
 
@@ -136,6 +137,24 @@ def test_other_data_under_the_same_key_or_order_id_is_a_conflict(till_api):
 def test_the_same_time_in_another_zone_is_the_same_order(till_api):
     till_api.order(paid_at="2026-11-22T13:00:00+01:00")
     assert till_api.order(paid_at="2026-11-22T12:00:00Z").status_code == 200
+
+
+def test_what_a_till_system_reported_of_nobody_is_claimed_at_the_till(till_api):
+    def octopos(tx):
+        return orders.count_order(
+            tx,
+            cafe=cafes.row(tx, till_api.cafe_id),
+            source="octopos",
+            order=orders.PaidOrder(order_id="77-1", total_minor=450_00, currency="RSD"),
+            till_id=None,
+            key=None,
+            arrived_at=till_api.now,
+            now=till_api.now,
+        )
+
+    assert till_api.database.write_now(octopos).response["points"] == 0
+    claimed = till_api.claim(till_api.visit(till_api.guest()), "77-1")
+    assert (claimed.status_code, claimed.json()["points"]) == (201, 450)
 
 
 def test_an_order_of_nobody_gives_nothing_until_it_is_claimed(till_api):

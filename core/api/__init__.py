@@ -158,10 +158,9 @@ def _refund(
 
 
 def _claim(tx: Tx, token: str, order_id: str, visit: str, now: datetime) -> Counted:
-    till = door.till_of(tx, token)
-    return orders.claim_order(
-        tx, cafe=till.cafe, source=SOURCE, order_id=order_id, visit=visit, now=now
-    )
+    cafe = door.till_of(tx, token).cafe
+    source = orders.source_of(tx, cafe.id, order_id, SOURCE)
+    return orders.claim_order(tx, cafe=cafe, source=source, order_id=order_id, visit=visit, now=now)
 
 
 # -- money -----------------------------------------------------------------------------------------

@@ -169,6 +169,16 @@ def claim_order(
     return _hand_over(tx, cafe, (row_id, order_id, total, refunded), guest, found.id, now)
 
 
+def source_of(tx: Tx, cafe_id: int, order_id: str, own: str) -> str:
+    """Where the cafe's order of this id came from: `own`, or else the one other source that has
+    it, so that what a till system reported can be claimed at the till."""
+    found = tx.execute(
+        sa.select(orders.c.source).where(orders.c.cafe_id == cafe_id, orders.c.order_id == order_id)
+    ).scalars()
+    sources = set(found)
+    return sources.pop() if len(sources) == 1 else own
+
+
 def _hand_over(
     tx: Tx,
     cafe: CafeRow,
