@@ -6,10 +6,19 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from core.storage.tables import early_receipts, leases, seen_events, wrong_codes
+from core.storage.tables import (
+    contacts,
+    early_receipts,
+    leases,
+    messages,
+    seen_events,
+    wrong_codes,
+)
 from core.storage.tx import Tx
 
 BATCH = 1000
+
+FAREWELL = timedelta(hours=1)
 
 KEPT = (
     (seen_events, seen_events.c.at, timedelta(days=7)),  # longer than any provider repeats
@@ -26,4 +35,22 @@ def clear(tx: Tx, now: datetime) -> bool:
         key = sa.tuple_(*table.primary_key.columns)
         old = sa.select(*table.primary_key.columns).where(at < now - kept).limit(BATCH)
         more |= tx.execute(sa.delete(table).where(key.in_(old))).rowcount == BATCH
-    return more
+    return _forget_strangers(tx, now) or more
+
+
+def _forget_strangers(tx: Tx, now: datetime) -> bool:
+    """Chats of whoever was erased: the address was kept for the goodbye alone. Somebody new, even
+    of long ago, has a conversation under way and stays."""
+    c, m = contacts.c, messages.c
+    on_its_way = sa.exists().where(
+        m.contact_id == c.id, m.status.in_(["queued", "sending", "waiting"])
+    )
+    gone = tx.execute(
+        sa.select(c.id)
+        .where(c.guest_id.is_(None), c.state.is_(None), c.heard_at < now - FAREWELL, ~on_its_way)
+        .limit(BATCH)
+    ).scalars()
+    ids = list(gone)
+    tx.execute(sa.delete(messages).where(m.contact_id.in_(ids)))
+    tx.execute(sa.delete(contacts).where(c.id.in_(ids)))
+    return len(ids) == BATCH
