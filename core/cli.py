@@ -14,6 +14,7 @@ import click
 from core.commands import settings
 from core.commands.business import cafe, staff, till
 from core.commands.guests import guest
+from core.commands.plugin import plugin
 
 
 @click.group(invoke_without_command=True)
@@ -29,7 +30,7 @@ def malva(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _group in (cafe, staff, till, guest):
+for _group in (cafe, staff, till, guest, plugin):
     malva.add_command(_group)
 
 _port = click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
