@@ -42,9 +42,9 @@ async def fire(
     return load
 
 
-def post(path: str, body: bytes, *headers: str) -> bytes:
+def post(path: str, body: bytes, *headers: str, content_type: str = "application/json") -> bytes:
     """A request as it goes over the wire."""
-    head = [f"POST {path} HTTP/1.1", "Host: bench", "Content-Type: application/json"]
+    head = [f"POST {path} HTTP/1.1", "Host: bench", f"Content-Type: {content_type}"]
     head += [f"Content-Length: {len(body)}", *headers]
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 

@@ -1,5 +1,5 @@
-"""A Bot API that takes everything and keeps nothing but the count: raw HTTP, so that it costs
-little beside what is measured."""
+"""The Bot API, Twilio and Viber in one, which take everything and keep nothing but the count and
+the last call: raw HTTP, so that it costs little beside what is measured."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-SECRET = "bench-secret"
-TOKEN = "1:benchmark-benchmark-benchmark"
+SENDS = (b"/sendMessage", b"/Messages.json", b"/send_message")
+"""How the paths end by which a message is handed over."""
 ME = b'{"ok":true,"result":{"id":1,"is_bot":true,"first_name":"Bench","username":"bench_bot"}}'
 TAKEN = b'{"ok":true,"result":{"message_id":7,"date":1,"chat":{"id":1,"type":"private"}}}'
 DONE = b'{"ok":true,"result":true}'
 
 
 class Provider:
-    """`sent`: messages that were handed over; `last` is when, on the monotonic clock."""
+    """`sent`: messages that were handed over; `last` is when, on the monotonic clock, and `call`
+    by what request."""
 
     def __init__(self) -> None:
         self.url = ""
         self.sent = 0
         self.last = 0.0
+        self.call = b""
         self._wanted = 0
         self._there = asyncio.Event()
 
@@ -33,15 +35,28 @@ class Provider:
             async with asyncio.timeout(timeout):
                 await self._there.wait()
 
-    def answer(self, head: bytes) -> bytes:
-        path = head.split(b" ", 2)[1]
-        if path.endswith(b"/sendMessage"):
+    def answer(self, request: bytes) -> bytes:
+        path = request.split(b" ", 2)[1]
+        if path.endswith(SENDS):
             self.sent += 1
             self.last = time.perf_counter()
+            self.call = request
             if self.sent >= self._wanted:
                 self._there.set()
-            return TAKEN
-        return ME if path.endswith(b"/getMe") else DONE
+        return _said(path, self.sent)
+
+
+def _said(path: bytes, number: int) -> bytes:
+    """What the provider of this path says when all is well."""
+    if path.endswith(b"/Messages.json"):
+        return b'{"sid":"SM%032x","status":"queued","error_code":null}' % number
+    if path.endswith(b"/Content"):
+        return b'{"sid":"HX%032x"}' % number
+    if path.startswith(b"/pa/"):
+        return b'{"status":0,"status_message":"ok","message_token":%d}' % (10**18 + number)
+    if path.endswith(b"/getMe"):
+        return ME
+    return TAKEN if path.endswith(b"/sendMessage") else DONE
 
 
 class _Connection(asyncio.Protocol):
@@ -61,8 +76,8 @@ class _Connection(asyncio.Protocol):
             length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
             if len(self.buffer) < end + 4 + length:
                 return
-            self.buffer = self.buffer[end + 4 + length :]
-            body = self.provider.answer(head)
+            request, self.buffer = self.buffer[: end + 4 + length], self.buffer[end + 4 + length :]
+            body = self.provider.answer(request)
             self.transport.write(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
                 % (len(body), body)

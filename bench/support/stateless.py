@@ -28,7 +28,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 import malva
-from bench.support.provider import SECRET, TOKEN
+from bench.support.webhooks import SECRET, TOKEN
 from channels.telegram import Telegram
 from channels.telegram.settings import Settings
 from channels.webchat import wire
