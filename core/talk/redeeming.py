@@ -63,12 +63,14 @@ def cancel(turn: Turn, wanted: CancelPicked) -> PickOver:
 
 def answer(turn: Turn, given: AnswerTill) -> TillAnswered | PickOver:
     try:
-        redemptions.answer(turn.tx, turn.guest_id, given.id, given.yes, turn.now)
+        found = redemptions.answer(turn.tx, turn.guest_id, given.id, given.yes, turn.now)
     except UnknownRedemption:
         return PickOver(None)
     except (Cancelled, Expired) as refusal:
         found = redemptions.of_guest(turn.tx, turn.guest_id, given.id, turn.house.keys)
         return _over(turn, found, refusal.code)
+    if found.status in ("confirmed", "returned"):
+        return _over(turn, found)
     return TillAnswered(given.yes)
 
 
