@@ -19,19 +19,29 @@ PATH = "/portal/log"
 
 HAPPENED = {
     "cafe_added": N_("The cafe was added"),
+    "fetch_given_up": N_("An order could not be fetched from the till system"),
     "guest_erased": N_("A guest's data was erased"),
     "guests_imported": N_("Guests were imported: {added}"),
     "guests_merged": N_("Two cards of one guest became one"),
     "import_claimed": N_("An imported guest claimed their points: {points}"),
+    "message_failed": N_("A message could not be delivered"),
+    "message_given_up": N_("A message was given up: it could not be delivered in time"),
+    "message_waits": N_("A message waits until its guest writes again"),
     "messenger_connected": N_("A guest connected another messenger"),
+    "order_changed": N_("The till system has changed order {order}, which had counted already"),
     "password_changed": N_("{login} changed their password"),
     "password_reset": N_("The password of {login} was reset"),
+    "points_expired": N_("Points of a guest expired: {points}"),
     "product_added": N_("Product added: {name}, {points} each"),
     "product_changed": N_("Product changed: {name}, {points} each"),
     "product_off": N_("Product switched off: {name}"),
     "product_on": N_("Product switched on: {name}"),
     "programme_changed": N_("The programme was changed: {gives} for {spent}"),
     "recovery_code_used": N_("Signed in by a recovery code; {left} are left"),
+    "reward_added": N_("Reward added: {name}, for {cost}"),
+    "reward_changed": N_("Reward changed: {name}, for {cost}"),
+    "reward_off": N_("Reward switched off: {name}"),
+    "reward_on": N_("Reward switched on: {name}"),
     "second_factor_off": N_("The second factor was switched off"),
     "second_factor_on": N_("The second factor was set up"),
     "session_revoked": N_("A session was ended"),
@@ -63,21 +73,23 @@ class LogRoom:
         cafe = asked.get("cafe") or None
         before = row_id(asked.get("before", ""))
         page = await self._office.read(call, logbook.page, cafe, before)
+        cafes = await self._office.read(call, permission.places)
+        home = cafes[0].timezone if cafes else "UTC"
         values: dict[str, Any] = {
-            "entries": [_line(entry, call.w) for entry in page.entries],
+            "entries": [_line(entry, home, call.w) for entry in page.entries],
             "older": page.older,
             "cafe": cafe or "",
         }
         if call.swaps:
             return self._office.piece(call, "log_lines.html", **values)
-        cafes = await self._office.read(call, permission.places)
         return self._office.page(call, "log.html", cafes=cafes, first=before is None, **values)
 
 
-def _line(entry: Entry, w: Words) -> dict[str, str]:
+def _line(entry: Entry, home: str, w: Words) -> dict[str, str]:
+    """`home`: the time zone of what was in no cafe."""
     where = " · ".join(part for part in (entry.cafe, entry.till) if part)
     return {
-        "when": w.moment(entry.at, entry.timezone or "UTC"),
+        "when": w.moment(entry.at, entry.timezone or home),
         "iso": entry.at.isoformat(),
         "what": happened(entry.kind, entry.data, w),
         "who": entry.who or "",
@@ -93,6 +105,8 @@ def happened(kind: str, data: Mapping[str, Any], w: Words) -> str:
     values = {**data}
     if role := ROLES.get(str(data.get("role"))):
         values["role"] = w.text(role)
+    if kind.startswith("reward_") and "cost" in data:
+        values["cost"] = w.number(data["cost"])
     if "names" in data:
         values["name"] = name_in(data["names"], w)
     if kind == "programme_changed":

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from core import rotation
 from core.keys import Keys
 from core.rotation import retire_older_keys
-from core.services import guests
+from core.services import guests, staff
 from core.storage.database import Database
 from core.storage.tables import guests as guest_rows
+from core.storage.tables import staff as staff_rows
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 OLD, NEW, OTHER = (Keys.generate() for _ in range(3))
@@ -70,7 +71,7 @@ async def test_a_card_of_a_key_that_is_gone_keeps_no_other_and_is_told(database,
     add_guests(database, OTHER, 1)
     add_guests(database, OLD, 2)
     await retire_older_keys(database, Keys(f"{NEW},{OLD}"))
-    assert "1 cards are encrypted with a key that MALVA_SECRET_KEY does not hold" in caplog.text
+    assert "1 secrets are encrypted with a key that MALVA_SECRET_KEY does not hold" in caplog.text
     assert len(secrets(database, f"{NEW},{OTHER}")) == 3
 
 
@@ -79,3 +80,17 @@ def test_an_older_key_still_reads_what_it_signed():
     assert Keys(f"{NEW},{OLD}").unsign("card", link) == "7Q4K.1"
     assert Keys(NEW).unsign("card", link) is None
     assert Keys(NEW).unsign("card", Keys(f"{NEW},{OLD}").sign("card", "x")) == "x"
+
+
+@pytest.mark.anyio
+async def test_a_second_factor_is_encrypted_anew_too(database):
+    def add(tx) -> None:
+        hired = staff.add(tx, "olga", "Olga", "owner", (), "a hash", NOW)
+        secret = Keys(OLD).encrypt(b"JBSWY3DPEHPK3PXP")
+        row = staff_rows.c.id == hired
+        tx.execute(sa.update(staff_rows).where(row).values(totp_secret=secret))
+
+    database.write_now(add)
+    await retire_older_keys(database, Keys(f"{NEW},{OLD}"))
+    kept = database.read_now(lambda tx: tx.scalar(sa.select(staff_rows.c.totp_secret)))
+    assert Keys(NEW).decrypt(kept) == b"JBSWY3DPEHPK3PXP"
