@@ -10,7 +10,7 @@ ARGS ?=
 export PYTHON
 
 PY := .venv/bin/python
-SOURCES := malva.py core channels pos portal $(if $(wildcard bench/*.py),bench)
+SOURCES := malva.py core channels pos portal $(wildcard examples/*/malva_*) $(if $(wildcard bench/*.py),bench)
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 20

@@ -86,16 +86,16 @@ def channel_contract(
     request: pytest.FixtureRequest, channel_trial: ChannelTrial
 ) -> Callable[[], None]:
     """A case of the contract of channels, to be called."""
-    return lambda: _ask(request.param, channel_trial)
+    return lambda: ask(request.param, channel_trial)
 
 
 @pytest.fixture
 def pos_contract(request: pytest.FixtureRequest, pos_trial: PosTrial) -> Callable[[], None]:
     """A case of the contract of till adapters, to be called."""
-    return lambda: _ask(request.param, pos_trial)
+    return lambda: ask(request.param, pos_trial)
 
 
-def _ask(case: Case, trial: Trial[Any]) -> None:
+def ask(case: Case, trial: Trial[Any]) -> None:
     """Asks it; whatever it is about, the log may tell no secret."""
     from core.testkit.trial import Log
 

@@ -45,11 +45,13 @@ def a_webhook_that_is_not_signed_is_refused(trial: AnyTrial) -> None:
 @channel("webhook", "signature", "signed_body")
 @pos("webhook", "signature", "signed_body")
 def a_body_that_was_changed_is_refused(trial: AnyTrial) -> None:
-    request, before = trial.webhook(trial.event()), trial.stored()
+    request, before, effects = trial.webhook(trial.event()), trial.stored(), trial.effects()
     for body in (request.body + b"&a=b", request.body[:-1], b"{}"):
         status = post(replace(request, body=body))
         assert status in (401, 403), f"{body[-20:]!r}: {status}"
     assert trial.stored() == before
+    assert post(request) == 200
+    trial.expect(effects + 1)
 
 
 @channel(instead_of="webhook")
