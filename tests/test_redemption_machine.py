@@ -312,6 +312,9 @@ class RedemptionMachine(RuleBasedStateMachine):
         for guest, purse in self.purses.items():
             assert self.shop.balance(guest) == purse.balance()
             assert self.shop.available(guest, self.minute) == self.available(guest)
+            offers = self.shop.offers(guest, self.minute)
+            assert offers["Cake"].cost == self.cost(guest, [self.shop.cake])
+            assert offers["Mug"].left == self.mugs_left()
         for pick in self.picks:
             assert self.shop.status(pick.id) == pick.status
         assert ledger.prove(self.shop.tx) == []
