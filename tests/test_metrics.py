@@ -19,7 +19,6 @@ from core.storage.database import Database
 from core.storage.tables import contacts
 from core.storage.tables import messages as message_rows
 
-NOW = datetime.now(UTC)
 LOOPBACK, ELSEWHERE = ("127.0.0.1", 50000), ("203.0.113.7", 50000)
 
 
@@ -88,16 +87,18 @@ def test_what_happened_is_counted(ask):
 
 
 def test_the_outbox_is_told_as_it_is_in_the_database(ask, database):
+    now = datetime.now(UTC)
+
     def fill(tx):
         contact_id = tx.scalar(
             sa.insert(contacts)
-            .values(channel="c", address="1", stored=0, created_at=NOW)
+            .values(channel="c", address="1", stored=0, created_at=now)
             .returning(contacts.c.id)
         )
         for minutes in (-2, -1, 60):
             messages.put(
                 tx, contact_id=contact_id, channel="c", lane=messages.ANSWER, kind="reply",
-                body={}, now=NOW, due_at=NOW + timedelta(minutes=minutes),
+                body={}, now=now, due_at=now + timedelta(minutes=minutes),
             )  # fmt: skip
         tx.execute(sa.update(message_rows).where(message_rows.c.id == 2).values(status="delivered"))
 

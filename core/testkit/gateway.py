@@ -18,7 +18,7 @@ from core.wire import Response, Wire
 class ImpatientWire(Wire):
     """Gives a provider less time than is asked for, so that tests of hanging ones are quick."""
 
-    longest = 0.5
+    longest = 2.0
 
     async def request(
         self, method: str, url: str, *, timeout: float = 10.0, **more: Any
