@@ -23,8 +23,11 @@ from core.i18n import Words, words
 from core.phrases import entry_text, name_in, signed
 from core.services import cards, standing
 from core.services.standing import Account, Standing
+from portal import card_rewards
+from portal.card_rewards import CardRewards
 from portal.frame import Frame
 from portal.join import data_url
+from portal.scripts import own_site
 
 ENTRIES = 8
 HEARTBEAT = 15.0
@@ -46,6 +49,7 @@ class CardPage:
             Route("/card/{token}", self.show),
             Route("/card/{token}/code", self.code, methods=["POST"]),
             Route("/card/{token}/events", self.events),
+            *CardRewards(self._frame, PRIVATE).routes(),
         ]
 
     async def show(self, request: Request) -> Response:
@@ -67,6 +71,8 @@ class CardPage:
         ask again (`turns_in`) and until the code is no longer good (`good_for`)."""
         desk, now = self._frame.desk, self._frame.gateway.now()
         token = request.path_params["token"]
+        if not own_site(request, self._frame.gateway.public_url):
+            return JSONResponse({}, HTTPStatus.FORBIDDEN, PRIVATE)
         try:
             card = await desk.database.write(cards.live_card, token, desk.keys, now)
         except cards.NoFreeCode:
@@ -137,6 +143,7 @@ def _account(account: Account, w: Words) -> dict[str, Any]:
         "balance": w.points(programme.balance, programme.unit),
         "progress": progress,
         "outlook": outlook,
+        **card_rewards.in_words(account, w),
         "entries": [
             {
                 "when": w.moment(entry.at, zone),

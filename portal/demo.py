@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-import malva
 from core.domain.money import exponent, to_major, to_minor
 from core.i18n import N_, Words, words
 from core.phrases import name_in, signed
@@ -24,8 +23,8 @@ from core.services.desk import Demo, DemoCafe
 from portal.frame import Frame
 from portal.join import JoinPage
 from portal.media import MAX_AGE, PURPOSE
+from portal.scripts import own_site, read_object, says_json
 
-LARGEST_BODY = 64 * 1024
 MOST_OF_ONE = 99
 UNIT = "points"  # of the sample chain
 API_SECONDS = 10.0
@@ -156,12 +155,11 @@ class DemoPage:
         """What came of it, in words; a refusal is 409 with `said`."""
         w = words(self._frame.language(request))
         cafe = self._cafes.get(request.path_params["cafe"])
-        if cafe is None or not _own(request):
+        own = says_json(request) and own_site(request, self._frame.gateway.public_url)
+        if cafe is None or not own:
             return JSONResponse({}, HTTPStatus.FORBIDDEN)
         try:
-            sent = malva.parse_json(await _body(request))
-            if not isinstance(sent, dict):
-                raise Refused("invalid")
+            sent = await read_object(request)
             return JSONResponse(await do(cafe, sent, w))
         except Refused as refused:
             said = REFUSALS.get(refused.code, NOT_ACCEPTED)
@@ -230,19 +228,3 @@ def _id(sent: Mapping[str, Any]) -> str:
     if not isinstance(id_, str) or not id_ or len(id_) > 64 or not id_.isalnum():
         raise Refused("invalid")
     return id_
-
-
-def _own(request: Request) -> bool:
-    """Whether our own page asks: another site's can't send JSON here unasked."""
-    kind = request.headers.get("content-type", "").split(";")[0].strip()
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    return kind == "application/json" and site == "same-origin"
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            raise Refused("invalid")
-    return bytes(body)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from core.domain import codes
 from core.services import cards, ledger, privacy
-from core.storage.tables import leases
+from core.storage.tables import leases, lots
 from tests.end_to_end.around import Till, plugins
 from tests.support.running import Running, run
 from tests.test_pages import new_guest
@@ -155,3 +155,142 @@ def test_the_card_speaks_its_guest_s_language(
     _, token = new_guest(malva, language=language)
     page = http.get(f"/card/{token}", headers={"Accept-Language": "en"})
     assert f'<html lang="{tag}">' in page.text
+
+
+# -- rewards ---------------------------------------------------------------------------------------
+
+
+def collector(malva: Running, points: int = 2500, **known) -> tuple[int, str]:
+    guest, token = new_guest(malva, **known)
+    entry = {"programme_id": 1, "cafe_id": 1, "kind": "opening", "reference": f"opening:{guest}"}
+    malva.database.write_now(
+        lambda tx: ledger.add_entry(
+            tx, guest_id=guest, points=points, because=[], now=malva.clock(), **entry
+        )
+    )
+    return guest, token
+
+
+def pick(http: httpx2.Client, token: str, *rewards: object) -> httpx2.Response:
+    return http.post(f"/card/{token}/redemptions", json={"rewards": list(rewards)})
+
+
+def test_a_reward_from_the_page_to_the_till(
+    malva: Running, http: httpx2.Client, till: Till
+) -> None:
+    _, token = collector(malva)
+    told = states(http, token)
+    (reward,) = next(told)["accounts"][0]["rewards"]
+    assert (reward["name"], reward["cost"], reward["note"]) == ("Free coffee", "1,000 points", "")
+    picked = pick(http, token, reward["id"])
+    assert picked.status_code == 201, picked.text
+    shown = picked.json()
+    assert shown["text"].startswith("MALVAR1.")
+    assert shown["qr"].startswith("data:image/png;base64,")
+    assert 590 < shown["good_for"] <= 600
+    (waiting,) = next(told)["accounts"][0]["picked"]
+    assert (waiting["names"], waiting["points"]) == ("Free coffee", "1,000 points")
+    held = till.post("redemptions", {"qr": shown["text"]}).json()
+    assert till.post(f"redemptions/{held['id']}/confirm", {}, key="k1").status_code == 200
+    account = next(state for state in told if not state["accounts"][0]["picked"])["accounts"][0]
+    assert account["balance"] == "1,500 points"
+    assert account["entries"][0]["why"] == "Reward: Free coffee"
+    over = http.post(f"/card/{token}/redemptions/{shown['id']}/code")
+    assert over.status_code == 410
+    assert over.json() == {"id": shown["id"], "status": "confirmed", "said": "Redeemed. Enjoy it!"}
+
+
+def test_neither_the_page_nor_its_events_hold_the_code_of_what_was_picked(
+    malva: Running, http: httpx2.Client
+) -> None:
+    _, token = collector(malva)
+    shown = pick(http, token, 1).json()
+    seen = http.get(f"/card/{token}").text + json.dumps(next(states(http, token)))
+    assert shown["id"] in seen
+    assert shown["code"] not in seen
+    assert shown["text"] not in seen
+    again = http.post(f"/card/{token}/redemptions/{shown['id']}/code").json()
+    assert (again["code"], again["text"]) == (shown["code"], shown["text"])
+
+
+def test_cancelled_on_the_page_the_points_are_free_again(
+    malva: Running, http: httpx2.Client
+) -> None:
+    _, token = collector(malva)
+    shown = pick(http, token, 1).json()
+    assert next(states(http, token))["accounts"][0]["available"] == 1500
+    for _ in range(2):
+        cancelled = http.post(f"/card/{token}/redemptions/{shown['id']}/cancel")
+        assert cancelled.json()["status"] == "cancelled"
+    assert next(states(http, token))["accounts"][0]["available"] == 2500
+
+
+def test_what_can_t_be_had_is_said_in_the_guest_s_language(
+    malva: Running, http: httpx2.Client
+) -> None:
+    _, token = collector(malva, points=40, language="sr")
+    refused = pick(http, token, 1)
+    assert refused.status_code == 409
+    assert refused.json() == {"said": "Trenutno nemaš dovoljno za to."}
+    assert pick(http, token, 999).json() == {"said": "To trenutno nije moguće uzeti."}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"rewards": []}',
+        b'{"rewards": ["1"]}',
+        b'{"rewards": [true]}',
+        b'{"rewards": [1.5]}',
+        b'{"rewards": [-1]}',
+        b'{"rewards": [99999999999999999999]}',
+        b'{"rewards": ' + b"[" * 9000,
+        b'{"rewards": "' + b"x" * 70_000 + b'"}',
+    ],
+)
+def test_what_is_no_pick_is_refused(malva: Running, http: httpx2.Client, sent: bytes) -> None:
+    _, token = new_guest(malva)
+    headers = {"Content-Type": "application/json"}
+    answer = http.post(f"/card/{token}/redemptions", content=sent, headers=headers)
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+@pytest.mark.parametrize(
+    "path", ["code", "redemptions", "redemptions/x/code", "redemptions/x/cancel"]
+)
+def test_another_site_s_page_does_nothing_here(
+    malva: Running, http: httpx2.Client, headers: dict[str, str], path: str
+) -> None:
+    _, token = new_guest(malva)
+    answer = http.post(f"/card/{token}/{path}", json={"rewards": [1]}, headers=headers)
+    assert answer.status_code == 403
+
+
+def test_another_guest_s_pick_is_nothing_to_this_one(malva: Running, http: httpx2.Client) -> None:
+    _, anas = collector(malva)
+    _, milas = collector(malva)
+    shown = pick(http, anas, 1).json()
+    for what in ("code", "cancel"):
+        assert http.post(f"/card/{milas}/redemptions/{shown['id']}/{what}").status_code == 404
+        assert http.post(f"/card/forged/redemptions/{shown['id']}/{what}").status_code == 404
+    assert pick(http, "forged", 1).status_code == 404
+    assert next(states(http, milas))["accounts"][0]["picked"] == []
+
+
+def test_points_that_expire_soon_are_told_of(malva: Running, http: httpx2.Client) -> None:
+    guest, token = collector(malva, points=120)
+
+    def expire(tx) -> None:
+        soon = malva.clock() + timedelta(days=5)
+        lot = {"guest_id": guest, "programme_id": 1, "left_points": 120, "expires_at": soon}
+        tx.execute(sa.insert(lots).values(lot))
+
+    malva.database.write_now(expire)
+    expiring = next(states(http, token))["accounts"][0]["expiring"]
+    assert expiring.startswith("120 points can be used until ")

@@ -1,4 +1,5 @@
-"""Where a guest stands: their balances, the rewards ahead, the last movements and why."""
+"""Where a guest stands: their balances, the rewards ahead, what they have picked, the last
+movements and why."""
 
 from __future__ import annotations
 
@@ -6,22 +7,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.domain.expiry import WARNED_BEFORE
 from core.keys import Keys
-from core.services import cards, guests, ledger, rewards
+from core.services import cards, guests, ledger, lots, redemptions, rewards, spending
 from core.services.guests import Collecting, Profile
 from core.services.ledger import Entry
-from core.services.rewards import RewardRow
+from core.services.lots import Dated
+from core.services.redemptions import Redemption
+from core.services.rewards import Offered, RewardRow
 from core.storage.tx import Tx
+
+SOON = WARNED_BEFORE[0]
+"""What expires within this is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
     """One programme: its balance, the next reward (None: there is none dearer), the latest entries,
-    newest first."""
+    newest first.
+
+    offers     rewards to pick, the cheapest first; `available` points can be picked from
+    picked     what waits for a till to confirm it, the newest first
+    expiring   when the next points expire, and how many; None: none soon
+    """
 
     programme: Collecting
     next: RewardRow | None
     entries: Sequence[Entry]
+    available: int
+    offers: Sequence[Offered]
+    picked: Sequence[Redemption]
+    expiring: Dated | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +54,31 @@ def of_token(tx: Tx, token: str, keys: Keys, entries: int, now: datetime) -> Sta
     guest_id = cards.guest_of_token(tx, token, keys)
     if guest_id is None:
         return None
+    picked = [one for one in redemptions.open_of(tx, guest_id, keys, now) if one.qr]
     accounts = [
-        _account(tx, guest_id, one, entries, now) for one in guests.collecting(tx, guest_id)
+        _account(tx, guest_id, one, entries, picked, now) for one in guests.collecting(tx, guest_id)
     ]
     accounts.sort(key=lambda account: -account.programme.balance)
     return Standing(guests.profile(tx, guest_id), accounts)
 
 
-def _account(tx: Tx, guest_id: int, programme: Collecting, entries: int, now: datetime) -> Account:
-    offered = rewards.active(tx, programme.programme_id, now)
+def _account(
+    tx: Tx,
+    guest_id: int,
+    programme: Collecting,
+    entries: int,
+    picked: Sequence[Redemption],
+    now: datetime,
+) -> Account:
+    id_ = programme.programme_id
+    offered = rewards.active(tx, id_, now)
+    dated = [one for one in lots.left(tx, guest_id, id_) if now < one[0] <= now + SOON]
     return Account(
         programme=programme,
         next=rewards.next_reward(offered, programme.balance),
-        entries=ledger.last_entries(tx, guest_id, programme.programme_id, entries),
+        entries=ledger.last_entries(tx, guest_id, id_, entries),
+        available=spending.available(tx, guest_id, id_, now),
+        offers=rewards.offers(tx, guest_id, id_, now),
+        picked=[one for one in picked if one.programme_id == id_],
+        expiring=dated[0] if dated else None,
     )

@@ -18,6 +18,7 @@ let showing = "";
 // -- the code -------------------------------------------------------------------------------------
 
 function ask() {
+  if (isHolding()) return;
   asking ??= fetchCode().finally(() => (asking = null));
   return asking;
 }
@@ -52,6 +53,9 @@ function show(answer) {
   paper.classList.remove("stale");
 }
 
+/** A reward's code is shown instead (card-rewards.js). */
+const isHolding = () => document.body.classList.contains("holding");
+
 function say(text, good = false) {
   notice.textContent = text;
   notice.classList.toggle("good", good);
@@ -66,7 +70,7 @@ function celebrate() {
 }
 
 function turn() {
-  if (document.hidden || !card) return;
+  if (document.hidden || !card || isHolding()) return;
   const now = performance.now();
   const remaining = Math.max(card.turnsAt - now, 0) / 1000;
   left.style.strokeDasharray = `${(remaining / 30) * 100} 100`;
@@ -110,9 +114,11 @@ function update(text) {
   if (text === showing) return;
   const fresh = showing !== "";
   showing = text;
-  const accounts = JSON.parse(text).accounts.map((account) => drawAccount(account, fresh));
-  find(".none")?.remove();
+  const state = JSON.parse(text);
+  const accounts = state.accounts.map((account) => drawAccount(account, fresh));
+  if (accounts.length) find(".none")?.remove();
   find(".accounts").replaceChildren(...accounts);
+  document.dispatchEvent(new CustomEvent("malva:state", { detail: state }));
 }
 
 function drawAccount(account, fresh) {
@@ -156,6 +162,7 @@ async function looked() {
 
 const ticking = setInterval(turn, 200);
 document.addEventListener("visibilitychange", looked);
+document.addEventListener("malva:released", () => document.hidden || ask());
 window.addEventListener("online", () => document.hidden || looked());
 window.addEventListener("offline", () => say(words.offline));
 looked();

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 
 from core.domain.codes import STEP_SECONDS
+from core.services import ledger
+from core.storage import tables
 from tests.end_to_end.around import Till, plugins
 from tests.support.browser import OpenPage, shot
 from tests.support.running import Running, run
@@ -179,3 +183,105 @@ def test_no_page_is_wider_than_its_screen(
         page.goto(malva.url + path)
         shot(page, f"{path.replace('/', ' ').strip() or 'join'} {language}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+# -- rewards on the live card ----------------------------------------------------------------------
+
+
+def enrich(malva: Running) -> None:
+    """The only guest gets points, and the cafe a few more rewards."""
+
+    def work(tx) -> None:
+        guest = tx.scalar(sa.select(tables.guests.c.id))
+        entry = {"programme_id": 1, "cafe_id": 1, "kind": "opening", "reference": "opening:0"}
+        ledger.add_entry(
+            tx,
+            guest_id=guest,
+            points=3600,
+            because=[{"rule": "opening"}],
+            now=malva.clock(),
+            **entry,
+        )
+        for names, cost, more in REWARDS:
+            values = {"programme_id": 1, "names": names, "cost": cost, **more}
+            tx.execute(sa.insert(tables.rewards).values(**values))
+
+    malva.database.write_now(work)
+
+
+REWARDS = (
+    (
+        {"en": "Any cake", "sr": "Kolač po izboru", "ru": "Любой десерт"},
+        2500,
+        {"texts": {"en": "From the counter", "sr": "Iz vitrine", "ru": "С витрины"}},
+    ),
+    ({"en": "Breakfast for two", "sr": "Doručak za dvoje", "ru": "Завтрак на двоих"}, 6000, {}),
+    ({"en": "A mug", "sr": "Šolja", "ru": "Кружка"}, 3000, {"stock": 0}),
+)
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme", "language"),
+    [(390, "light", "en"), (390, "dark", "ru"), (1440, "light", "sr")],
+)
+def test_rewards_are_picked_on_the_card_and_confirmed_at_the_till(
+    malva: Running, pages: OpenPage, width: int, scheme: str, language: str
+) -> None:
+    page = pages(width, color_scheme=scheme, reduced_motion="reduce")
+    join(page, malva)
+    enrich(malva)
+    malva.database.write_now(
+        lambda tx: tx.execute(sa.update(tables.guests).values(language=language))
+    )
+    page.goto(malva.url + live_card(page))
+    expect(page.locator(".reward")).to_have_count(4)
+    page.locator(".reward button").nth(0).click()
+    page.locator(".reward button").nth(1).click()
+    expect(page.locator(".reward button").nth(2)).to_be_disabled()
+    expect(page.locator(".basket .sum")).to_contain_text("/")
+    shot(page, f"card rewards {language} {scheme}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator(".basket button").click()
+    expect(page.locator(".typed")).to_have_text(re.compile(r"^[A-Z2-9]{4}-[A-Z2-9]{4}$"))
+    expect(page.locator(".picked time")).to_have_text(re.compile(r"^(10:00|9:5\d)$"))
+    expect(page.locator(".code")).to_be_hidden()
+    shot(page, f"card code {language} {scheme}")
+    with Till(malva.url, malva.add_till()) as till:
+        text = page.locator(".code-picture").get_attribute("data-text")
+        held = till.post("redemptions", {"qr": text}).json()
+        assert till.post(f"redemptions/{held['id']}/confirm", {}, key="k").status_code == 200
+    expect(page.locator(".news.good")).to_be_visible()
+    expect(page.locator(".picked")).to_be_hidden()
+    expect(page.locator(".balance")).to_contain_text("100")
+    expect(page.locator(".digits[data-code]")).to_be_visible()
+    shot(page, f"card redeemed {language} {scheme}")
+
+
+def test_a_pick_is_cancelled_on_the_card(malva: Running, pages: OpenPage) -> None:
+    page = pages(390)
+    join(page, malva)
+    enrich(malva)
+    page.goto(malva.url + live_card(page))
+    page.get_by_role("button", name="Free coffee").click()
+    page.get_by_role("button", name="Get the code").click()
+    expect(page.locator(".picked h2")).to_have_text("Free coffee")
+    expect(page.get_by_role("button", name="Any cake")).to_be_enabled()
+    page.reload()
+    expect(page.locator(".typed")).to_have_text(re.compile(r"^[A-Z2-9]{4}-[A-Z2-9]{4}$"))
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".news")).to_have_text("Cancelled: your points are free again.")
+    expect(page.locator(".picked")).to_be_hidden()
+    expect(page.locator(".digits[data-code]")).to_be_visible()
+
+
+def test_a_reward_is_picked_in_the_chat(malva: Running, pages: OpenPage) -> None:
+    page = pages(390)
+    join(page, malva)
+    enrich(malva)
+    page.get_by_role("button", name="No", exact=True).click()
+    page.locator(".menu").get_by_role("button", name="Rewards").click()
+    page.get_by_role("button", name="Free coffee", exact=True).click()
+    expect(page.locator(".message[data-kind=redemption] .picture")).to_be_visible()
+    shot(page, "chat reward")
+    page.locator(".message[data-kind=redemption]").get_by_role("button", name="Cancel").click()
+    expect(page.locator(".message").last).to_contain_text("Cancelled: 1,000 points are free again.")

@@ -139,7 +139,7 @@ function showMenu(options) {
 function answered(mine) {
   for (let one = mine.previousElementSibling; one; one = one.previousElementSibling) {
     if (one.classList.contains("answered")) break;
-    if (!one.dataset.kind?.startsWith("card")) one.classList.add("answered");
+    if (!/^(card|redemption)/.test(one.dataset.kind ?? "")) one.classList.add("answered");
   }
 }
 
