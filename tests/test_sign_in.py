@@ -277,16 +277,13 @@ def test_a_clock_may_be_half_a_minute_off(database: Database, off: int, opens: b
 
 def test_a_recovery_code_opens_once(database: Database) -> None:
     olga = hire(database, "olga", "owner")
-    _, codes = set_up(database, member(database, "olga"))
+    by = member(database, "olga")
+    _, codes = set_up(database, by)
     assert len(set(codes)) == 10
     assert second(database, olga, codes[0].upper().replace("-", " "), NOW)
     assert second(database, olga, codes[0], NOW) is None
     assert second(database, olga, codes[1], NOW)
-    assert database.read_now(second_factor.codes_left, member_of(database, olga)) == 8
-
-
-def member_of(database: Database, staff_id: int) -> Member:
-    return Member(staff_id, "olga", "olga", "owner", frozenset())
+    assert database.read_now(second_factor.codes_left, by) == 8
 
 
 def test_wrong_codes_lock_like_wrong_passwords_and_a_locked_login_uses_no_recovery_code_up(
