@@ -22,9 +22,11 @@ from portal.join import JoinPage
 from portal.log import LogRoom
 from portal.media import Media
 from portal.office import Office
+from portal.pictures import Pictures
 from portal.privacy import PrivacyPage
 from portal.products import ProductsRoom
 from portal.programme import ProgrammeRoom
+from portal.rewards import RewardsRoom
 from portal.sign_in import SignInRoom
 from portal.tills import TillsRoom
 
@@ -35,6 +37,7 @@ ROOMS = (
     HomeRoom,
     ProgrammeRoom,
     ProductsRoom,
+    RewardsRoom,
     EmployeesRoom,
     TillsRoom,
     LogRoom,
@@ -53,7 +56,13 @@ def pages(settings: Settings, gateway: malva.Gateway, services: Desk) -> Sequenc
     join = JoinPage(frame)
     front = DemoPage(frame, services.demo, join) if services.demo else join
     office = Office(frame)
-    rest = (CardPage(frame), PrivacyPage(frame), Media(frame), *(room(office) for room in ROOMS))
+    rest = (
+        CardPage(frame),
+        PrivacyPage(frame),
+        Media(frame),
+        Pictures(frame),
+        *(room(office) for room in ROOMS),
+    )
     return [
         *frame.routes(),
         *front.routes(),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from urllib.parse import parse_qsl
 
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from core.domain.money import to_minor
@@ -13,17 +17,24 @@ from core.i18n import LANGUAGES
 from core.services.errors import Rejected
 
 LARGEST = 64 * 1024
+LARGEST_WITH_FILE = 8 * 1024 * 1024
+"""More than any file may have, so that one that is too large can be told from what is no form."""
 MOST_FIELDS = 200
+MULTIPART = "multipart/form-data"
 LARGEST_ID = 2**63 - 1
 _DIGITS = 9
+_PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,2})?", re.ASCII)
 
 
 class Form:
-    """Its fields, in the order in which they were sent. Rejected where one isn't what it should
-    be."""
+    """Its fields, in the order in which they were sent, and files by their fields. Rejected where
+    one isn't what it should be."""
 
-    def __init__(self, fields: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self, fields: Sequence[tuple[str, str]] = (), files: Mapping[str, bytes] | None = None
+    ) -> None:
         self._fields = fields
+        self._files = files or {}
 
     def field(self, name: str) -> str:
         """The field as it was written, but for space around it; "" where it is missing."""
@@ -34,6 +45,10 @@ class Form:
 
     def all(self, name: str) -> list[str]:
         return [value for key, value in self._fields if key == name]
+
+    def file(self, name: str) -> bytes | None:
+        """What is in the file; None where none was chosen."""
+        return self._files.get(name) or None
 
     def whole(self, name: str) -> int:
         """A whole number, not below zero."""
@@ -49,19 +64,40 @@ class Form:
         except ValueError as error:
             raise Rejected("amount", str(error)) from None
 
+    def percent(self, name: str) -> int:
+        """Hundredths of a percent."""
+        text = self.field(name).replace(",", ".").removesuffix("%").strip()
+        if not _PERCENT.fullmatch(text):
+            raise Rejected("percent", f"{name} is no percentage")
+        return int(Decimal(text) * 100)
+
+    def day(self, name: str) -> date | None:
+        """As a browser's field of a date sends it; None where it was left empty."""
+        text = self.field(name)
+        try:
+            return date.fromisoformat(text) if text else None
+        except ValueError:
+            raise Rejected("day", f"{name} is no day") from None
+
     def names(self, name: str = "name") -> dict[str, str]:
         """A name by language, those left empty aside: the fields `name_en`, `name_sr` …"""
         given = {language: self.field(f"{name}_{language}") for language in LANGUAGES}
         return {language: text for language, text in given.items() if text}
 
 
-async def read(request: Request) -> Form:
-    """The body of a POST; one that is too large or no form is an empty one."""
+async def read(request: Request, *, with_file: bool = False) -> Form:
+    """The body of a POST; one that is too large or no form is an empty one. `with_file`: it may
+    bring a file along, and be as large as that takes."""
+    bringing = with_file and request.headers.get("content-type", "").startswith(MULTIPART)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST:
+        if len(body) > (LARGEST_WITH_FILE if bringing else LARGEST):
             return Form()
+    return await _parts(request, bytes(body)) if bringing else _pairs(body)
+
+
+def _pairs(body: bytearray) -> Form:
     try:
         fields = parse_qsl(
             body.decode("ascii", "replace"),
@@ -72,6 +108,29 @@ async def read(request: Request) -> Form:
     except ValueError:
         return Form()
     return Form([(name, value.replace("\0", "")) for name, value in fields])
+
+
+async def _parts(request: Request, body: bytes) -> Form:
+    """https://www.rfc-editor.org/rfc/rfc7578"""
+
+    async def whole() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    parser = MultiPartParser(
+        request.headers, whole(), max_files=1, max_fields=MOST_FIELDS, max_part_size=LARGEST
+    )
+    try:
+        sent = await parser.parse()
+    except (MultiPartException, ValueError):  # a charset that is none is a ValueError
+        return Form()
+    fields, files = [], {}
+    for name, value in sent.multi_items():
+        if isinstance(value, UploadFile):
+            files[name] = await value.read()
+        else:
+            fields.append((name, value.replace("\0", "")))
+    await sent.close()
+    return Form(fields, files)
 
 
 def row_id(text: str) -> int | None:

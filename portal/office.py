@@ -68,12 +68,18 @@ class Room(Route):
     """An address of the portal. `action` is what it takes to be let in; None: being signed in."""
 
     def __init__(
-        self, path: str, handler: Handler, action: str | None, method: str, office: Office
+        self,
+        path: str,
+        handler: Handler,
+        action: str | None,
+        method: str,
+        office: Office,
+        with_file: bool = False,
     ) -> None:
         self.action = action
 
         async def endpoint(request: Request) -> Response:
-            return await office.answer(request, handler, action)
+            return await office.answer(request, handler, action, with_file)
 
         super().__init__(path, endpoint, methods=[method])
 
@@ -86,8 +92,10 @@ class Office:
     def get(self, path: str, handler: Handler, action: str | None) -> Room:
         return Room(path, handler, action, "GET", self)
 
-    def post(self, path: str, handler: Handler, action: str | None) -> Room:
-        return Room(path, handler, action, "POST", self)
+    def post(
+        self, path: str, handler: Handler, action: str | None, *, with_file: bool = False
+    ) -> Room:
+        return Room(path, handler, action, "POST", self, with_file)
 
     # -- services, on behalf of who is signed in -------------------------------------------------
 
@@ -108,7 +116,9 @@ class Office:
 
     # -- letting in ------------------------------------------------------------------------------
 
-    async def answer(self, request: Request, handler: Handler, action: str | None) -> Response:
+    async def answer(
+        self, request: Request, handler: Handler, action: str | None, with_file: bool
+    ) -> Response:
         """The handler's page, or why there is none."""
         token = request.cookies.get(COOKIE, "")
         now = self.gateway.now()
@@ -117,11 +127,12 @@ class Office:
             return self._to_sign_in(request)
         if session.stale:
             await self.desk.database.write(sessions.seen, session.id, now)
-        form = await read(request) if request.method == "POST" else Form()
+        posted = request.method == "POST"
+        form = await read(request, with_file=with_file) if posted else Form()
         call = Call(request, token, session, form, self._words(request, session))
         if action is not None and not may(call.by.role, "portal"):
             return self.page(call, "no_portal.html", status=403)
-        if request.method == "POST" and not _proves(form, session):
+        if posted and not _proves(form, session):
             return self.page(call, "refused.html", status=403, why="stale")
         if action is not None and not may(call.by.role, action):
             return self.page(call, "refused.html", status=403, why="role")

@@ -19,6 +19,9 @@ DONE = {
     "product_added": N_("The product counts from now on."),
     "product_off": N_("Switched off: it earns by its price now, like everything else."),
     "product_on": N_("Switched on: it counts again."),
+    "reward_added": N_("Guests can pick the reward from now on."),
+    "reward_off": N_("Switched off: guests are not offered it any more."),
+    "reward_on": N_("Switched on: guests are offered it again."),
 }
 """By what an address says in `done`."""
 
@@ -48,6 +51,17 @@ REJECTED = {
     "price": N_("An amount, please, such as 450 or 4.50."),
     "sku": N_("An article number has up to 100 characters."),
     "sku_taken": N_("Another product has that article number already."),
+    "text": N_("A text has up to 300 characters."),
+    "reward_kind": N_("Choose what the reward gives."),
+    "cost": N_("A reward costs 1 to 1,000,000."),
+    "percent": N_("A percentage is above 0 and at most 100, such as 10 or 12.5."),
+    "discount": N_("The discount has to be above zero."),
+    "bound": N_("A limit is 1 to 1,000 and a stock up to 1,000,000; leave it empty for none."),
+    "day": N_("That isn't a day that can be meant."),
+    "window": N_("The last day is before the first."),
+    "window_past": N_("That last day is over already."),
+    "picture": N_("That isn't a picture that can be shown: a PNG, JPEG or WebP, please."),
+    "picture_large": N_("A picture has at most 1 MB. Save a smaller copy of it and try again."),
     "wrong_code": N_("That isn't the app's code. It shows a new one every 30 seconds."),
 }
 """By the code of a Rejected."""

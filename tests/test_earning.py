@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.earning import Rates, Worth, award
+from core.domain.earning import Rates, Worth, award, visits_until
 from core.domain.refunding import Given, TakenBack, take_back
 from tests.support.shop import item
 
@@ -121,3 +121,20 @@ def test_a_whole_refund_takes_exactly_what_was_given_in_whatever_steps(points, c
 
 def test_a_quantity_is_kept_as_it_was_written():
     assert earned(9_00, item("cap", "1.50", 1)).because[0]["quantity"] == "1.50"
+
+
+# -- how long it takes -----------------------------------------------------------------------------
+
+
+@given(st.integers(1, 900), st.integers(1, 9), st.integers(1, 40), st.integers(1, 900))
+def test_visits_until_is_what_order_after_order_comes_to(earn_minor, earn_points, points, total):
+    rates = Rates(earn_minor, earn_points)
+    visits = balance = carry = 0
+    while balance < points:
+        order = earned(total, carry=carry, rates=rates)
+        visits, balance, carry = visits + 1, balance + order.points, order.carry_minor
+    assert visits_until(rates, points, total) == visits
+
+
+def test_where_only_products_earn_no_number_of_visits_is_enough():
+    assert visits_until(Rates(100, 0), 10, 450_00) is None

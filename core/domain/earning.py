@@ -96,6 +96,15 @@ def award(
     return Award(sum(reason["points"] for reason in because), carry, tuple(because))
 
 
+def visits_until(rates: Rates, points: int, total_minor: int) -> int | None:
+    """How many orders of `total_minor` it takes to have `points`, from nothing; None: however many
+    there are. What each leaves over is carried, so it is as if all were one."""
+    if rates.earn_points <= 0 or total_minor <= 0:
+        return None
+    steps = -(-points // rates.earn_points)
+    return -(-steps * rates.earn_minor // total_minor)
+
+
 def _product(item: Item, worth: Worth, left: int, total: int) -> Because:
     return {
         "rule": "product",

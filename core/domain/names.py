@@ -20,10 +20,15 @@ def clean_name(text: str) -> str | None:
 
     NFC, no control characters, one space between words; emoji, markup and any script stay.
     """
+    return clean_line(text, LONGEST)
+
+
+def clean_line(text: str, longest: int) -> str | None:
+    """The same for another length than a name's: a sentence about something."""
     if len(text) > _FAR_TOO_LONG:
         return None
-    name = _plain(text)
-    return name if len(name) <= LONGEST and _can_be_seen(name) else None
+    line = _plain(text)
+    return line if len(line) <= longest and _can_be_seen(line) else None
 
 
 def shorten_name(text: str | None) -> str | None:

@@ -28,6 +28,7 @@ ACTIONS: Mapping[str, Rule] = {
     "log": Rule("manager"),
     "tills": Rule("manager"),
     "products": Rule("manager"),
+    "rewards": Rule("manager"),
     "employees": Rule("manager"),
     "programme": Rule("owner"),
 }
