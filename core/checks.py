@@ -21,7 +21,7 @@ from core.keys import HOW_TO_MAKE, Keys
 from core.metrics import outbox_age
 from core.plugins import Loader, Plugins
 from core.pluginsfile import PluginsFile, load_plugins_toml
-from core.services import cafes, ledger
+from core.services import cafes, ledger, lots
 from core.settings import Settings, SettingsError, unknown_names
 from core.storage.database import Database
 from core.storage.migrate import NewerDatabase, head, version
@@ -162,6 +162,12 @@ def _ledger(tx: Tx) -> Iterator[Finding]:
         )
     for entry_id in misstated_entries(tx):
         yield _error("E021", f"Ledger entry {entry_id} misstates the balance after it.", hint)
+    for guest_id, programme_id in lots.prove(tx):
+        yield _error(
+            "E023",
+            f"Guest {guest_id} in programme {programme_id} has lots that don't make the balance.",
+            hint,
+        )
 
 
 def misstated_entries(tx: Tx) -> Sequence[int]:

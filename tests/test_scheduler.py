@@ -15,10 +15,12 @@ from core.bell import Bell
 from core.contract import FetchError, OrderPaid, Polled
 from core.holding import Holder
 from core.scheduler import Scheduler
-from core.services import cafes, clearing, tasks
+from core.services import cafes, clearing, lots, tasks
 from core.storage.database import Database
-from core.storage.tables import event_log, kept, orders, seen_events
+from core.storage.tables import accounts, event_log, kept, orders, redemptions, seen_events
 from core.storage.tables import tasks as task_rows
+from tests.support.counter import Counter
+from tests.support.shop import MINUTE, NOW
 
 pytestmark = pytest.mark.anyio
 
@@ -296,3 +298,23 @@ async def test_events_are_remembered_for_a_week(database_url):
     left = await database.read(lambda tx: tx.execute(sa.select(seen_events.c.event_id)).all())
     assert left == [("0",)]
     database.close()
+
+
+async def test_what_is_over_ends_by_itself(database_url, till, clock):
+    """Redemptions whose time is up, and points past their date."""
+    database = Database(database_url)
+    minute = (clock() - NOW) / MINUTE
+
+    def last_year(tx):
+        shop = Counter(tx)
+        lots.set_expiry(tx, shop.cafe.programme_id, 12, NOW)
+        guest = shop.guest()
+        shop.give(guest, 70, minute=minute - 400 * 24 * 60)
+        shop.give(guest, 100, minute=minute)
+        shop.pick(guest, shop.coffee, minute=minute - 11)
+
+    await database.write(last_year)
+    database.close()
+    async with running(database_url, till, clock) as house:
+        await house.until(redemptions.c.status, rows=[("expired",)])
+        await house.until(accounts.c.balance, rows=[(100,)])
