@@ -25,7 +25,6 @@ from core.conversation.types import (
     NOTHING,
     Account,
     Balance,
-    CafeView,
     Change,
     Entry,
     Erase,
@@ -33,7 +32,6 @@ from core.conversation.types import (
     Export,
     Exported,
     FindGuest,
-    GuestView,
     Join,
     Joined,
     LoadPoints,
@@ -47,8 +45,8 @@ from core.conversation.types import (
     Registered,
     ShowCard,
     State,
-    View,
 )
+from core.conversation.views import CafeView, GuestView, View
 from core.domain.names import clean_name, shorten_name
 from core.domain.phones import told_phone, typed_phone
 from core.i18n import LANGUAGES, words

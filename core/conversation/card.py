@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.conversation.types import NOTHING, ShowCard, State, Step, View
+from core.conversation.types import NOTHING, ShowCard, State, Step
+from core.conversation.views import View
 
 
 def shown(state: State, view: View, rest: str = "") -> Step:

@@ -43,8 +43,8 @@ from core.conversation.types import (
     State,
     Step,
     TillAnswered,
-    View,
 )
+from core.conversation.views import View
 
 
 def step(state: State, event: Event, view: View, now: datetime) -> Step:

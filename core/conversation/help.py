@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from core.conversation.questions import asked, left, words_of
-from core.conversation.types import Change, State, Step, View
+from core.conversation.types import Change, State, Step
+from core.conversation.views import View
 from core.i18n import N_
 
 NOT_OWN = N_("That isn't your own number. Please share the one that you use here.")

@@ -6,7 +6,8 @@ from functools import cache
 
 from core.contract import Option, Outbound
 from core.conversation.speech import folded, noted
-from core.conversation.types import NOTHING, Join, Joined, State, Step, View
+from core.conversation.types import NOTHING, Join, Joined, State, Step
+from core.conversation.views import View
 from core.i18n import LANGUAGES, N_, Words, words
 
 ROWS: tuple[tuple[tuple[str, str], ...], ...] = (

@@ -16,8 +16,8 @@ from core.conversation.types import (
     State,
     Step,
     UseLink,
-    View,
 )
+from core.conversation.views import View
 from core.domain import linkcodes
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from core.contract import Link, Outbound
 from core.conversation import menu
 from core.conversation.questions import asked, words_of
-from core.conversation.types import NOTHING, Erase, Erased, Export, Exported, State, Step, View
+from core.conversation.types import NOTHING, Erase, Erased, Export, Exported, State, Step
+from core.conversation.views import View
 from core.i18n import words
 
 

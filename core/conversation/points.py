@@ -6,16 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from core.conversation import menu
 from core.conversation.speech import presented
-from core.conversation.types import (
-    NOTHING,
-    Account,
-    Balance,
-    LoadPoints,
-    PointsLoaded,
-    State,
-    Step,
-    View,
-)
+from core.conversation.types import NOTHING, Account, Balance, LoadPoints, PointsLoaded, State, Step
+from core.conversation.views import View
 from core.i18n import Words, words
 from core.phrases import entry_text, signed, way_to
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from core.contract import Link, Option, Outbound
 from core.conversation import answers, menu, shelf
 from core.conversation.speech import noted
-from core.conversation.types import Messenger, State, Step, View
+from core.conversation.types import State, Step
+from core.conversation.views import Messenger, View
 from core.i18n import LANGUAGES, N_, Words, words
 
 LANGUAGE_NAMES = {"en": "English", "sr": "Srpski", "ru": "Русский"}

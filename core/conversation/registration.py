@@ -24,8 +24,8 @@ from core.conversation.types import (
     ShowCard,
     State,
     Step,
-    View,
 )
+from core.conversation.views import View
 from core.i18n import LANGUAGES, Words
 
 QUESTIONS = ("language", "name", "phone", "cafe")

@@ -17,8 +17,8 @@ from core.conversation.types import (
     State,
     Step,
     TillAnswered,
-    View,
 )
+from core.conversation.views import View
 from core.i18n import Words
 
 LONGEST_ID = 18

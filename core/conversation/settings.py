@@ -8,7 +8,8 @@ from datetime import datetime
 from core.conversation import answers, menu, points
 from core.conversation.questions import asked, refused, words_of
 from core.conversation.registration import imported_line
-from core.conversation.types import NOTHING, Change, PhoneProven, State, Step, View
+from core.conversation.types import NOTHING, Change, PhoneProven, State, Step
+from core.conversation.views import View
 from core.i18n import LANGUAGES, words
 
 QUESTIONS = ("language", "name", "phone", "email", "birthday", "cafe", "offers", "told_on")

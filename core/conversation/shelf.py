@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from core.contract import Option, Outbound
 from core.conversation import menu
-from core.conversation.types import RewardView, Shelf, State, View
+from core.conversation.types import State
+from core.conversation.views import RewardView, Shelf, View
 from core.i18n import N_, Words
 
 REACHED, SAVED_FOR, OUT = "✅", "🔒", "🚫"

@@ -42,8 +42,8 @@ from core.conversation.types import (
     ShowPicked,
     State,
     UseLink,
-    View,
 )
+from core.conversation.views import View
 from core.domain.phones import told_phone
 from core.services import contacts, messages, window
 from core.storage.tx import Tx

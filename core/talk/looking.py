@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from core.conversation.types import (
+from core.conversation.views import (
     CafeView,
     GuestView,
     Messenger,
