@@ -1,4 +1,8 @@
-"""Every hook that a plugin may implement: four, all of them used by the plugins in this tree."""
+"""Every hook that a plugin may implement: four, all of them used by plugins in this tree.
+
+`channel` by channels/, `pos` by pos/, `pages` by the portal and the web chat, `on_event` by
+examples/malva-shopify, which writes an order's points on it.
+"""
 
 from __future__ import annotations
 

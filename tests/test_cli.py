@@ -106,6 +106,7 @@ COMMANDS = [
     (), ("serve",), ("demo",), ("migrate",), ("check",), ("plugins",), ("cafe",), ("cafe", "add"),
     ("cafe", "list"), ("staff",), ("staff", "add"), ("till",), ("till", "add"), ("guest",),
     ("guest", "export"), ("guest", "erase"), ("guest", "import"), ("backup",), ("restore",),
+    ("plugin",), ("plugin", "new"),
 ]  # fmt: skip
 
 
@@ -131,7 +132,7 @@ def test_a_group_alone_shows_what_there_is(malva, command):
         (["cafe", "add", "bife"], "Missing option '--name'. (malva cafe add --help)"),
         (["migrate", "--fast"], "No such option '--fast'. (malva migrate --help)"),
         (["serve", "--port", "70000"], "Invalid value for '--port': 70000 is not in the range"),
-        (["plugin", "new", "x", "--kind", "channel"], "No such command 'plugin'."),
+        (["plugin", "new", "X", "--kind", "pos"], '"X" can\'t be its name: up to 20 of a-z'),
     ],
 )
 def test_a_wrong_command_line_is_one_line(refused, arguments, says):

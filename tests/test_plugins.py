@@ -319,8 +319,8 @@ def test_the_module_in_the_reference_loads_as_it_is_written(loader):
     text = (ROOT / "docs" / "plugins.md").read_text()
     (toml,) = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     (module,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    made = loader(toml, {"LINE_TOKEN": "hunter22"}, malva_line=module)
-    assert type(started(made).channels["line"]).__name__ == "Line"
+    made = loader(toml, {"ACME_TOKEN": "hunter22"}, malva_acme=module)
+    assert type(started(made).channels["acme"]).__name__ == "Acme"
 
 
 def test_the_contract_s_version_in_the_reference_is_the_code_s():
