@@ -23,6 +23,7 @@ from core.services.errors import Insufficient, Refusal, UnknownRedemption
 from core.services.redemptions import Redemption
 from core.services.rewards import Offered
 from core.services.standing import Account
+from portal import pictures
 from portal.frame import Frame
 from portal.join import data_url
 from portal.scripts import own_site, read_object, says_json
@@ -208,6 +209,7 @@ def _reward(offered: Offered, account: Account, w: Words) -> dict[str, Any]:
         "text": name_in(offered.texts, w),
         "cost": w.points(offered.cost, account.programme.unit),
         "points": offered.cost,
+        "picture": "" if offered.picture_id is None else pictures.address(offered.picture_id),
         "note": note,
         "progress": progress,
     }

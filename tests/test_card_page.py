@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from core.domain import codes
-from core.services import cards, ledger, privacy
-from core.storage.tables import leases, lots
+from core.services import cards, ledger, photos, privacy
+from core.storage.tables import leases, lots, rewards
 from tests.end_to_end.around import Till, plugins
 from tests.support.running import Running, run
 from tests.test_pages import new_guest
@@ -281,6 +281,21 @@ def test_another_guest_s_pick_is_nothing_to_this_one(malva: Running, http: httpx
         assert http.post(f"/card/forged/redemptions/{shown['id']}/{what}").status_code == 404
     assert pick(http, "forged", 1).status_code == 404
     assert next(states(http, milas))["accounts"][0]["picked"] == []
+
+
+def test_a_reward_s_picture_is_where_the_card_says(malva: Running, http: httpx2.Client) -> None:
+    _, token = new_guest(malva)
+
+    def hang_up(tx) -> None:
+        picture = photos.keep(tx, photos.Photo("image/png", b"\x89PNG"), malva.clock())
+        reward = {"programme_id": 1, "names": {"en": "Poster"}, "cost": 9, "picture_id": picture}
+        tx.execute(sa.insert(rewards).values(reward))
+
+    malva.database.write_now(hang_up)
+    offered = next(states(http, token))["accounts"][0]["rewards"]
+    pictures = {reward["name"]: reward["picture"] for reward in offered}
+    assert pictures["Free coffee"] == ""
+    assert http.get(pictures["Poster"]).content == b"\x89PNG"
 
 
 def test_points_that_expire_soon_are_told_of(malva: Running, http: httpx2.Client) -> None:
