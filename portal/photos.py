@@ -41,10 +41,10 @@ def draw(content: bytes) -> Photo:
 
 
 def _encoded(picture: Image.Image) -> bytes:
-    picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a JPEG is decoded smaller at once
-    upright = ImageOps.exif_transpose(picture)
-    upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    seen = upright.convert("RGBA")
+    if picture.mode in ("1", "P"):  # colours from a list can't be mixed
+        picture = picture.convert("RGBA")
+    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))  # first, so that little is ever copied
+    seen = ImageOps.exif_transpose(picture).convert("RGBA")
     page = Image.new("RGB", seen.size, "white")
     page.paste(seen, mask=seen)
     out = BytesIO()

@@ -13,7 +13,9 @@ from core.i18n import CATALOGS, LANGUAGES, catalog, faults, words
 from locales.update import ROOT, gather, update
 
 PLURAL_FORMS = {"en": 2, "sr": 3, "ru": 3}
-LATIN_IN_RUSSIAN = {"JavaScript", "QR", "cookie", "Malva", "Telegram", "WhatsApp", "Viber"}
+LATIN_IN_RUSSIAN = {
+    "JavaScript", "QR", "cookie", "Malva", "Telegram", "WhatsApp", "Viber", "PNG", "JPEG", "WebP",
+}  # fmt: skip
 PLACEHOLDER = re.compile(r"\{\w+\}")
 NO_WORDS = re.compile(rf"{PLACEHOLDER.pattern}|\S+@\S+")
 

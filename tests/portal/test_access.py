@@ -68,6 +68,7 @@ def test_a_manager_finds_nothing_of_another_cafe(
     sent = {
         "csrf": session.csrf, "name": "Mine", "role": "cashier", "cafe": "bife",
         "password": "a password 1", "name_en": "Mine", "points": "1",
+        "kind": "product", "cost": "1",
     }  # fmt: skip
     answer = browsers["manager"].http.request(
         method, path_to(path, FOREIGN, 2), data=sent if method == "POST" else None
@@ -77,7 +78,16 @@ def test_a_manager_finds_nothing_of_another_cafe(
 
 
 def test_a_manager_s_pages_name_no_other_cafe(browsers: dict[str, Browser]) -> None:
-    for path in ("", "/products", "/employees", "/employees/new", "/tills", "/log", "/account"):
+    for path in (
+        "",
+        "/products",
+        "/rewards",
+        "/employees",
+        "/employees/new",
+        "/tills",
+        "/log",
+        "/account",
+    ):
         page = browsers["manager"].get(f"/portal{path}").text
         assert "zrno" not in page.lower(), path
         assert "zika" not in page.lower(), path
@@ -90,6 +100,10 @@ def test_a_manager_s_pages_name_no_other_cafe(browsers: dict[str, Browser]) -> N
     [
         ("/portal/tills", {"cafe": "zrno", "name": "Mine"}),
         ("/portal/products/new", {"programme": "2", "name_en": "Mine", "points": "1"}),
+        (
+            "/portal/rewards/new",
+            {"programme": "2", "name_en": "Mine", "kind": "product", "cost": "1"},
+        ),
         (
             "/portal/employees/new",
             {"login": "x1", "role": "cashier", "cafe": "zrno", "password": PASSWORD},

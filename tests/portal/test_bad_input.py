@@ -20,7 +20,8 @@ from tests.test_repository import ROOT
 NASTY = ["", "0", "-1", "99999999999999999999999", "\x00", "é" * 3000, "<script>x</script>", "1e9"]
 FIELDS = (
     "name", "name_en", "sku", "points", "price", "unit", "earn_minor", "earn_points", "cafe",
-    "station", "role", "login", "id", "sealed", "code", "programme", "language",
+    "station", "role", "login", "id", "sealed", "code", "programme", "language", "text_en", "kind",
+    "percent", "amount", "cost", "per_guest", "stock", "first_day", "last_day", "picture",
 )  # fmt: skip
 TAKING = [
     (method, path)
