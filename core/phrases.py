@@ -57,6 +57,13 @@ def reached(reward: str, words: Words) -> str:
     return words.text("🎉 You've collected enough for “{reward}”!", reward=reward)
 
 
+def why_out(bound: str, words: Words) -> str:
+    """Why a reward can't be had at any cost: its `stock`, or the guest's `limit`."""
+    if bound == "stock":
+        return words.text("sold out for now")
+    return words.text("you have had it as often as it can be had")
+
+
 def reason_text(reason: Reason, words: Words) -> str:
     """Why there were points, as a phrase without them: `450 RSD spent`, `2 × Cappuccino`."""
     match reason["rule"]:

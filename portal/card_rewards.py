@@ -16,10 +16,9 @@ from starlette.routing import BaseRoute, Route
 
 from core.domain.expiry import last_day
 from core.i18n import N_, Words, words
-from core.keys import Keys
-from core.phrases import counted, name_in
-from core.services import cards, guests, picking, redemptions
-from core.services.errors import Insufficient, Refusal, UnknownRedemption
+from core.phrases import counted, name_in, why_out
+from core.services import live_picks, redemptions
+from core.services.errors import Insufficient
 from core.services.redemptions import Redemption
 from core.services.rewards import Offered
 from core.services.standing import Account
@@ -28,10 +27,8 @@ from portal.frame import Frame
 from portal.join import data_url
 from portal.scripts import own_site, read_object, says_json
 
-WHY_OUT = {
-    "stock": N_("sold out for now"),
-    "limit": N_("you have had it as often as it can be had"),
-}
+TOO_DEAR = N_("You don't have enough points for that now.")
+NOT_NOW = N_("That can't be had right now.")
 WHAT_BECAME = {
     "confirmed": N_("Redeemed. Enjoy it!"),
     "returned": N_("This was redeemed already."),
@@ -67,12 +64,15 @@ class CardRewards:
             return self._answer({}, HTTPStatus.BAD_REQUEST)
         desk, now = self._frame.desk, self._frame.gateway.now()
         token = request.path_params["token"]
-        held = await desk.database.write(_pick, token, ids, desk.keys, now)
-        if held is None:
+        answer = await desk.database.write(live_picks.pick, token, ids, desk.keys, now)
+        if answer is None:
             return self._answer({}, HTTPStatus.NOT_FOUND)
-        if isinstance(held, str):
-            return self._answer({"said": held}, HTTPStatus.CONFLICT)
-        return self._answer(await self._shown(held, now), HTTPStatus.CREATED)
+        if answer.picked is None:
+            said = words(answer.language).text(
+                TOO_DEAR if isinstance(answer.refusal, Insufficient) else NOT_NOW
+            )
+            return self._answer({"said": said}, HTTPStatus.CONFLICT)
+        return self._answer(await self._shown(answer.picked, now), HTTPStatus.CREATED)
 
     async def code(self, request: Request) -> Response:
         """The QR (`qr` a picture, `text` what is in it), the typed code and the seconds that they
@@ -80,22 +80,22 @@ class CardRewards:
         if not self._own(request):
             return self._answer({}, HTTPStatus.FORBIDDEN)
         desk, now = self._frame.desk, self._frame.gateway.now()
-        held, language = await desk.database.read(_of_token, *_which(request), desk.keys)
-        if held is None:
+        answer = await desk.database.read(live_picks.look, *_which(request), desk.keys)
+        if answer is None or answer.picked is None:
             return self._answer({}, HTTPStatus.NOT_FOUND)
-        if held.qr is None or held.expires_at <= now:
-            return self._answer(_over(held, words(language)), HTTPStatus.GONE)
-        return self._answer(await self._shown(held, now), HTTPStatus.OK)
+        if answer.picked.qr is None or answer.picked.expires_at <= now:
+            return self._answer(_over(answer.picked, answer.language), HTTPStatus.GONE)
+        return self._answer(await self._shown(answer.picked, now), HTTPStatus.OK)
 
     async def cancel(self, request: Request) -> Response:
         """The points are free again, or were already: as `code` says it then, with 200."""
         if not self._own(request):
             return self._answer({}, HTTPStatus.FORBIDDEN)
         desk, now = self._frame.desk, self._frame.gateway.now()
-        held, language = await desk.database.write(_cancel, *_which(request), desk.keys, now)
-        if held is None:
+        answer = await desk.database.write(live_picks.cancel, *_which(request), desk.keys, now)
+        if answer is None or answer.picked is None:
             return self._answer({}, HTTPStatus.NOT_FOUND)
-        return self._answer(_over(held, words(language)), HTTPStatus.OK)
+        return self._answer(_over(answer.picked, answer.language), HTTPStatus.OK)
 
     def _own(self, request: Request) -> bool:
         return own_site(request, self._frame.gateway.public_url)
@@ -127,49 +127,9 @@ def _ids(sent: dict[str, Any]) -> list[int]:
     return ids
 
 
-def _over(held: Redemption, w: Words) -> dict[str, Any]:
+def _over(held: Redemption, language: str) -> dict[str, Any]:
     status = held.status if held.status in WHAT_BECAME else "expired"
-    return {"id": held.id, "status": status, "said": w.text(WHAT_BECAME[status])}
-
-
-# -- in the transaction ----------------------------------------------------------------------------
-
-
-def _pick(
-    tx: Any, token: str, ids: list[int], keys: Keys, now: datetime
-) -> Redemption | str | None:
-    """What is held now, or why nothing is, in the guest's words; None: the link isn't ours."""
-    guest_id = cards.guest_of_token(tx, token, keys)
-    if guest_id is None:
-        return None
-    w = words(guests.profile(tx, guest_id).language)
-    try:
-        return picking.pick(tx, guest_id=guest_id, reward_ids=ids, keys=keys, now=now)
-    except Insufficient:
-        return w.text("You don't have enough points for that now.")
-    except Refusal:
-        return w.text("That can't be had right now.")
-
-
-def _of_token(tx: Any, token: str, id_: str, keys: Keys) -> tuple[Redemption | None, str]:
-    guest_id = cards.guest_of_token(tx, token, keys)
-    if guest_id is None:
-        return None, ""
-    try:
-        held = redemptions.of_guest(tx, guest_id, id_, keys)
-    except UnknownRedemption:
-        return None, ""
-    return held, guests.profile(tx, guest_id).language
-
-
-def _cancel(
-    tx: Any, token: str, id_: str, keys: Keys, now: datetime
-) -> tuple[Redemption | None, str]:
-    held, language = _of_token(tx, token, id_, keys)
-    guest_id = cards.guest_of_token(tx, token, keys)
-    if held is None or guest_id is None:
-        return None, ""
-    return redemptions.cancel_by_guest(tx, guest_id, id_, now), language
+    return {"id": held.id, "status": status, "said": words(language).text(WHAT_BECAME[status])}
 
 
 # -- in words --------------------------------------------------------------------------------------
@@ -198,7 +158,7 @@ def in_words(account: Account, w: Words) -> dict[str, Any]:
 def _reward(offered: Offered, account: Account, w: Words) -> dict[str, Any]:
     note, progress = "", None
     if offered.why_out:
-        note = w.text(WHY_OUT[offered.why_out])
+        note = why_out(offered.why_out, w)
     elif offered.missing:
         missing = w.points(offered.missing, account.programme.unit)
         note = w.text("{points} to go", points=missing)

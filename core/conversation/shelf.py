@@ -8,14 +8,11 @@ from core.contract import Option, Outbound
 from core.conversation import menu
 from core.conversation.types import State
 from core.conversation.views import RewardView, Shelf, View
-from core.i18n import N_, Words
+from core.i18n import Words
+from core.phrases import why_out
 
 REACHED, SAVED_FOR, OUT = "✅", "🔒", "🚫"
 CHOSEN = "✓"
-WHY_OUT = {
-    "stock": N_("sold out for now"),
-    "limit": N_("you have had it as often as it can be had"),
-}
 
 Rows = tuple[tuple[Option, ...], ...]
 
@@ -104,7 +101,7 @@ def _lines(shelf: Shelf, w: Words) -> Iterator[str]:
 def _line(reward: RewardView, unit: str, w: Words) -> str:
     name = priced(reward, unit, w)
     if reward.out:
-        return f"{OUT} {name} ({w.text(WHY_OUT[reward.out])})"
+        return f"{OUT} {name} ({why_out(reward.out, w)})"
     if reward.missing:
         missing = w.text("{points} to go", points=w.points(reward.missing, unit))
         return f"{SAVED_FOR} {name} ({missing})"
