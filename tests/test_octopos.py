@@ -18,9 +18,9 @@ from core.contract import (
     Refused,
     Unreadable,
 )
+from core.testkit.gateway import ImpatientWire, OneGateway, webhook
 from pos.octopos import Octopos, Settings
 from tests.simulators.octopos import OctoposSimulator
-from tests.support.gateway import ImpatientWire, OneGateway, webhook
 
 pytestmark = pytest.mark.anyio
 

@@ -32,9 +32,9 @@ from core.contract import (
     Unreadable,
     Unsupported,
 )
+from core.testkit.gateway import ImpatientWire, OneGateway
 from tests.simulators.twilio import TwilioSimulator
 from tests.simulators.twilio_guests import Guest
-from tests.support.gateway import ImpatientWire, OneGateway
 
 pytestmark = pytest.mark.anyio
 

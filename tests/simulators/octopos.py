@@ -22,10 +22,11 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from core.testkit.simulator import Call, Simulator
+
 from . import octopos_orders as orders
 from .octopos_methods import ROUTES, Methods
 from .octopos_orders import Refused, money, naive
-from .server import Call, Simulator
 
 Order = dict[str, Any]
 SHAPES: dict[str, Callable[[Order], Any]] = {

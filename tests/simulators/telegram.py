@@ -19,8 +19,9 @@ from typing import Any
 
 from aiohttp import web
 
+from core.testkit.simulator import Call, Simulator
+
 from . import telegram_rules as rules
-from .server import Call, Simulator
 from .telegram_chats import Chat, Group, Guest
 from .telegram_messages import Message, Press
 from .telegram_methods import Files, Methods, Params

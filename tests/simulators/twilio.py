@@ -23,8 +23,9 @@ import aiohttp
 from aiohttp import web
 from twilio.request_validator import RequestValidator
 
+from core.testkit.simulator import Call, Delivery, Simulator
+
 from . import twilio_rules as rules
-from .server import Call, Delivery, Simulator
 from .twilio_content import Contents
 from .twilio_guests import Guest, Message
 from .twilio_rules import ApiError

@@ -26,8 +26,9 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from core.testkit.simulator import Call, Delivery, Simulator
+
 from . import viber_rules as rules
-from .server import Call, Delivery, Simulator
 from .viber_guests import Guest, Message
 from .viber_rules import ApiError
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from channels.telegram import Settings, Telegram
+from core.testkit.gateway import OneGateway
 from tests.simulators.telegram import TelegramSimulator
-from tests.support.gateway import OneGateway
 
 
 def bot(telegram: TelegramSimulator, gateway: OneGateway, **more) -> Telegram:

@@ -8,9 +8,9 @@ import pytest
 from aiogram import Bot  # whole, before the adapter imports it lean: the simulator asks for more
 
 from channels.telegram import Telegram
+from core.testkit.gateway import ImpatientWire, OneGateway
 from tests.simulators.telegram import TelegramSimulator
 from tests.simulators.telegram_chats import Guest
-from tests.support.gateway import ImpatientWire, OneGateway
 from tests.telegram.around import bot
 
 assert Bot

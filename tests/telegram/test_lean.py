@@ -61,7 +61,7 @@ def test_the_adapter_works_with_an_aiogram_that_is_imported_lean(telegram, ana):
         from core.contract import Delivery, Link, Option, Outbound, Picture, SendError
         from core.pictures import draw
         from core.wire import Wire
-        from tests.support.gateway import OneGateway
+        from core.testkit.gateway import OneGateway
 
         url, token, chat = sys.argv[1:]
         options = ((Option("a", "One"),),)

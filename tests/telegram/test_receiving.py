@@ -22,7 +22,7 @@ from core.contract import (
     Unreadable,
     Unsupported,
 )
-from tests.support.gateway import OneGateway, webhook
+from core.testkit.gateway import OneGateway, webhook
 from tests.telegram.around import bot, running, until
 
 pytestmark = pytest.mark.anyio
