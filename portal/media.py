@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from core.domain.redeeming import GOOD_FOR, scanned
+from core.services.desk import Desk
 from portal.frame import Frame
 
 PURPOSE = "media"
@@ -19,15 +20,14 @@ longer, and so is its picture."""
 
 class Media:
     def __init__(self, frame: Frame) -> None:
-        self._keys = frame.desk.keys
+        self._desk = frame.desk
         self._gateway = frame.gateway
 
     def routes(self) -> list[BaseRoute]:
         return [Route("/media/{signed}", self.show)]
 
     async def show(self, request: Request) -> Response:
-        signed = request.path_params["signed"].removesuffix(".png")
-        text = self._text(signed)
+        text = text_of(self._desk, request.path_params["signed"])
         if text is None:
             return PlainTextResponse("this picture is gone", 404, {"Cache-Control": "no-store"})
         headers = {
@@ -37,8 +37,11 @@ class Media:
         }
         return Response(await self._gateway.qr_png(text), headers=headers, media_type="image/png")
 
-    def _text(self, signed: str) -> str | None:
-        text = self._keys.unsign(PURPOSE, signed, GOOD_FOR)
-        if text is None or scanned(text):
-            return text
-        return self._keys.unsign(PURPOSE, signed, MAX_AGE)
+
+def text_of(desk: Desk, name: str) -> str | None:
+    """What the QR of `/media/<name>` says; None where we didn't sign it, or it is too old."""
+    signed = name.removesuffix(".png")
+    text = desk.keys.unsign(PURPOSE, signed, GOOD_FOR)
+    if text is None or scanned(text):
+        return text
+    return desk.keys.unsign(PURPOSE, signed, MAX_AGE)
