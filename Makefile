@@ -31,12 +31,17 @@ test: install-test ## the whole suite (ARGS="-k card" narrows it)
 	@.ci/browser
 	$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
 
+# What thinks without waiting: the rules of the tree, words, money, codes, the conversation.
+QUICK := repository catalogs i18n phrases notices settings logs codes money earning splitting \
+	conversation pictures rewards
+
 check: install-test ## format, lint, types, import rules, catalogs, the quick tests
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy $(SOURCES)
 	.venv/bin/lint-imports --no-cache
-	$(PY) -m pytest -n 2 --dist loadgroup -m "not slow and not browser and not postgres" $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadgroup -m "not slow and not browser and not postgres" $(ARGS) \
+		$(addprefix tests/test_,$(addsuffix .py,$(QUICK)))
 
 bench: install-test ## the benchmarks, each as a ratio against its floor (ONLY=name runs one)
 	$(PY) -m bench $(ONLY)
