@@ -292,6 +292,7 @@ class RedemptionMachine(RuleBasedStateMachine):
             self.old_costs.append((before, self.minute, reach))
         rewards.set_cost(self.shop.tx, self.shop.cake, cost, NOW + self.minute * MINUTE)
         self.costs[self.shop.cake] = cost
+        self.minute += 0.01  # what comes in the very same microsecond has no before and after
 
     @rule()
     def sweep(self) -> None:
@@ -327,7 +328,7 @@ def test_redemptions_are_what_the_model_says(database_url):
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=80 if database.is_sqlite else 8,
+            max_examples=20 if database.is_sqlite else 8,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),
