@@ -27,6 +27,8 @@ ACTIONS: Mapping[str, Rule] = {
     "figures": Rule("manager"),
     "log": Rule("manager"),
     "tills": Rule("manager"),
+    "devices": Rule("manager"),  # binding a browser to a till
+    "till": Rule("cashier"),  # working at one
     "products": Rule("manager"),
     "rewards": Rule("manager"),
     "employees": Rule("manager"),

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
@@ -74,21 +74,16 @@ def start(
 def of_token(tx: Tx, token: str, now: datetime) -> Session | None:
     """The session on the portal whose cookie says `token`; None where it is over, or none."""
     row = tx.execute(
-        sa.select(staff_sessions, staff.c.login, staff.c.name, staff.c.role, staff.c.language)
-        .join_from(staff_sessions, staff, staff_sessions.c.staff_id == staff.c.id)
-        .where(
+        sa.select(staff_sessions).where(
             staff_sessions.c.token_hash == hash_of(token),
             staff_sessions.c.device_id.is_(None),
-            staff.c.disabled_at.is_(None),
-            _open(now),
+            is_open(now),
         )
     ).one_or_none()
-    if row is None:
+    who = None if row is None else member(tx, row.staff_id)
+    if row is None or who is None:
         return None
-    member = Member(
-        row.staff_id, row.login, row.name, row.role, cafes_of(tx, row.staff_id), row.language
-    )
-    return Session(row.id, member, row.csrf, now - row.seen_at >= SEEN_EVERY)
+    return Session(row.id, who, row.csrf, is_stale(row.seen_at, now))
 
 
 def on_behalf(tx: Tx, token: str, now: datetime, work: Callable[[Tx, Member], T]) -> T:
@@ -98,6 +93,17 @@ def on_behalf(tx: Tx, token: str, now: datetime, work: Callable[[Tx, Member], T]
     if session is None:
         raise SessionOver("not signed in")
     return work(tx, session.member)
+
+
+def member(tx: Tx, staff_id: int) -> Member | None:
+    """Them as they are now; None where they can't sign in any more."""
+    columns = (staff.c.id, staff.c.login, staff.c.name, staff.c.role, staff.c.language)
+    row = tx.execute(
+        sa.select(*columns).where(staff.c.id == staff_id, staff.c.disabled_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        return None
+    return Member(row.id, row.login, row.name, row.role, cafes_of(tx, row.id), row.language)
 
 
 def cafes_of(tx: Tx, staff_id: int) -> frozenset[int]:
@@ -118,7 +124,9 @@ def own(tx: Tx, by: Member, now: datetime) -> Sequence[Listed]:
     """Their open sessions on the portal, the one used last first."""
     rows = tx.execute(
         sa.select(*(getattr(staff_sessions.c, field) for field in Listed._fields))
-        .where(staff_sessions.c.staff_id == by.id, staff_sessions.c.device_id.is_(None), _open(now))
+        .where(
+            staff_sessions.c.staff_id == by.id, staff_sessions.c.device_id.is_(None), is_open(now)
+        )
         .order_by(staff_sessions.c.seen_at.desc(), staff_sessions.c.id.desc())
     )
     return [Listed._make(row) for row in rows]
@@ -153,9 +161,14 @@ def _revoke(tx: Tx, which: sa.ColumnElement[bool], now: datetime) -> int:
     return tx.execute(statement.values(revoked_at=now)).rowcount
 
 
-def _open(now: datetime) -> Any:
+def is_open(now: datetime) -> sa.ColumnElement[bool]:
+    """Of a row of sessions: whether it is not over."""
     return sa.and_(
         staff_sessions.c.revoked_at.is_(None),
         staff_sessions.c.expires_at > now,
         staff_sessions.c.seen_at > now - IDLE,
     )
+
+
+def is_stale(seen_at: datetime, now: datetime) -> bool:
+    return now - seen_at >= SEEN_EVERY
