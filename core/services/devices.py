@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -31,6 +31,8 @@ from core.storage.tx import Tx
 
 REMEMBERED = timedelta(days=60)
 MOST_REMEMBERED = 5
+
+_TILL = (tills.c.id, tills.c.name, *cafe_service.ROW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +89,19 @@ def free_tills(tx: Tx, by: Member) -> Sequence[Till]:
     require(by, "devices")
     theirs = [place.id for place in places(tx, by) if by.may("devices", place.id)]
     rows = tx.execute(
-        sa.select(tills.c.id, tills.c.name, *cafe_service.ROW)
+        sa.select(*_TILL)
         .join_from(tills, cafes)
         .join(programmes)
         .where(tills.c.cafe_id.in_(theirs), tills.c.revoked_at.is_(None))
         .order_by(tills.c.cafe_id, tills.c.id)
     )
-    return [Till(row[0], row[1], CafeRow._make(row[2:])) for row in rows]
+    return [_till(row) for row in rows]
 
 
 def of_token(tx: Tx, token: str) -> Device | None:
     """The device whose cookie says `token`; None where it, or its till, was revoked."""
     row = tx.execute(
-        sa.select(devices.c.id, devices.c.name, tills.c.id, tills.c.name, *cafe_service.ROW)
+        sa.select(devices.c.id, devices.c.name, *_TILL)
         .join_from(devices, tills)
         .join(cafes)
         .join(programmes)
@@ -109,11 +111,7 @@ def of_token(tx: Tx, token: str) -> Device | None:
             tills.c.revoked_at.is_(None),
         )
     ).one_or_none()
-    return (
-        None
-        if row is None
-        else Device(row[0], row[1], Till(row[2], row[3], CafeRow._make(row[4:])))
-    )
+    return None if row is None else _device(row)
 
 
 def everyone(tx: Tx, by: Member) -> Sequence[Listed]:
@@ -169,6 +167,14 @@ def regulars(tx: Tx, device: Device, now: datetime) -> Sequence[Known]:
         .limit(MOST_REMEMBERED)
     )
     return [Known._make(row) for row in rows]
+
+
+def _till(row: Sequence[Any]) -> Till:
+    return Till(row[0], row[1], CafeRow(*row[2:]))
+
+
+def _device(row: Sequence[Any]) -> Device:
+    return Device(row[0], row[1], _till(row[2:]))
 
 
 def _log(tx: Tx, kind: str, by: Member, till: Till, name: str, now: datetime) -> None:
