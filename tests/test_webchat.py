@@ -293,6 +293,7 @@ def test_after_erasing_the_conversation_begins_anew_for_whoever_looks_on(visitor
         for line in stream.iter_lines():
             if line == "event: history":
                 break
+    visitor.wait_for("Everything is erased.")  # it is sent after the erasure, like any answer
     _, left = conversation(visitor)
     assert [m["mine"] for m in left] == [False]
 
