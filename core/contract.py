@@ -620,7 +620,10 @@ class Pos(Protocol):
         """Raises FetchError."""
 
     async def grant(self, cafe: str, discount: Discount) -> Coupon | None:
-        """A coupon for a confirmed reward; None: this POS has none. Raises FetchError."""
+        """A coupon for a confirmed reward; None: this POS has none. Raises FetchError.
+
+        Asked once for each redemption, and its answer is waited for 2.5 seconds. So it makes one
+        coupon at most: what may have been carried out is not repeated."""
 
     async def check(self) -> Sequence[Finding]: ...
 

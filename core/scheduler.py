@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from core.bell import Bell
 from core.contract import FetchError, Polled, Pos, TillEvent
 from core.gateway import load, save
+from core.granting import Granting
 from core.holding import Hold, Holder
 from core.services import clearing, eventlog, expiring, redemptions, reports, tasks
 from core.services.errors import Refusal
@@ -59,6 +60,7 @@ class Scheduler:
         self._bell = bell
         self._holder = holder
         self._clock = clock
+        self._granting = Granting(database, tills, clock)
         self._running: list[asyncio.Task[None]] = []
         self._asking: set[asyncio.Task[None]] = set()
 
@@ -120,15 +122,19 @@ class Scheduler:
         return 0.0 if len(claimed) == room else LOOK_EVERY
 
     async def _ask(self, task: Task) -> None:
+        ask = self._granting.ask if task.pos == tasks.COUPON else self._fetch
         try:
-            try:
-                events = await self._answer(task)
-            except FetchError as error:
-                await self._ask_again(task, error)
-            else:
-                await self._database.write(_count_answer, task, events, self._clock())
+            await ask(task)
         except Exception as error:  # the claim lapses, and it is asked again
             log.warning("%s: an answer could not be kept: %s", task.pos, type(error).__name__)
+
+    async def _fetch(self, task: Task) -> None:
+        try:
+            events = await self._answer(task)
+        except FetchError as error:
+            await self._ask_again(task, error)
+        else:
+            await self._database.write(_count_answer, task, events, self._clock())
 
     async def _answer(self, task: Task) -> list[TillEvent]:
         pos = self._tills.get(task.pos)

@@ -7,9 +7,9 @@ be typed instead. Either is good for ten minutes, and holds the points for so lo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from core.domain import linkcodes
 
@@ -66,3 +66,20 @@ def typed(text: str) -> str | None:
 def shown(code: str) -> str:
     """`K7QM4XPD` as it is shown: `K7QM-4XPD`."""
     return linkcodes.shown(code)
+
+
+class Off(NamedTuple):
+    """What comes off an order: `minor` units, or `hundredths` of a percent; the other one is 0."""
+
+    minor: int = 0
+    hundredths: int = 0
+
+
+def one_discount(discounts: Sequence[tuple[Kind, int]]) -> Off | None:
+    """What takes off as much as all of these (amounts in minor units, percentages in hundredths),
+    at a till that takes one coupon for an order: amounts together, or a single percentage."""
+    if [kind for kind, _ in discounts] == ["percentage"]:
+        return Off(hundredths=discounts[0][1])
+    if all(kind == "amount" for kind, _ in discounts):
+        return Off(minor=sum(minor for _, minor in discounts))
+    return None

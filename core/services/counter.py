@@ -17,7 +17,16 @@ from core.domain.redeeming import OPEN, Kind, Status
 from core.domain.visits import VISIT
 from core.i18n import Words, best_language, words
 from core.phrases import name_in
-from core.services import identify, ledger, lockout, redemptions, rewards, spending, visits
+from core.services import (
+    coupons,
+    identify,
+    ledger,
+    lockout,
+    redemptions,
+    rewards,
+    spending,
+    visits,
+)
 from core.services.errors import (
     AlreadyConfirmed,
     AwaitingGuest,
@@ -187,7 +196,7 @@ def confirm(
     language: str | None = None,
 ) -> dict[str, Any]:
     """Takes the points: the rewards are the guest's. A `Confirmed` as JSON; the same `key` at the
-    same till gets the same answer.
+    same till gets the same answer. What becomes of a discount at the till: `coupons.state`.
 
     UnknownRedemption, AlreadyConfirmed, AwaitingGuest, Expired, Cancelled, Insufficient, Conflict.
     """
@@ -206,6 +215,7 @@ def confirm(
     answer = asdict(_confirmed(tx, till, row, balance, language))
     _keep(tx, row, answer, key, staff_id, now)
     _take(tx, row, account, now)
+    coupons.want(tx, row, till.cafe.slug, now)
     redemptions.log(tx, "redeem_confirmed", row, now, staff_id=staff_id, cafe=till.cafe.slug)
     redemptions.tell(tx, row, "redemption_confirmed", now, points=-row.points)
     redemptions.ring(tx, row)

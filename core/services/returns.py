@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from core.services import ledger, redemptions, rewards
+from core.services import coupons, ledger, redemptions, rewards
 from core.services.errors import TooLate, UnknownRedemption
 from core.services.ledger import Account
 from core.services.redemptions import Row
@@ -100,6 +100,7 @@ def _return(tx: Tx, row: Row, account: Account, now: datetime, **why: Any) -> in
         now=now,
     )
     redemptions.move(tx, row, "returned")
+    coupons.void(tx, row, now)
     rewards.move_stock(tx, row.id, +1)
     redemptions.log(tx, "redeem_returned", row, now, **why)
     redemptions.tell(tx, row, "redemption_returned", now, points=row.points)

@@ -16,6 +16,9 @@ from core.storage.types import storable
 CLAIM = timedelta(seconds=60)
 GIVE_UP = timedelta(days=1)
 TOPIC = "tasks"
+COUPON = ""
+"""In place of a task's `pos`: a coupon is wanted for the redemption `ref`, of whichever till system
+serves the cafe (services/coupons.py)."""
 
 _t = tasks.c
 

@@ -50,7 +50,8 @@ def _json(*, nullable: bool = True) -> Any:
 
 class Programme(SQLModel, table=True):
     """How points are earned and what they buy. `earn_minor` spent gives `earn_points`. Points
-    expire `expiry_months` after they were earned; None: never."""
+    expire `expiry_months` after they were earned; None: never. An invited friend's first paid order
+    gives `inviter_points` to whoever invited, `friend_points` to the friend."""
 
     id: int | None = _id()
     name: str
@@ -60,6 +61,8 @@ class Programme(SQLModel, table=True):
     earn_points: int = _whole()
     created_at: datetime = _utc()
     expiry_months: int | None = None
+    inviter_points: int = _whole(100)
+    friend_points: int = _whole(100)
 
 
 class Cafe(SQLModel, table=True):
@@ -267,7 +270,8 @@ class StaffCode(SQLModel, table=True):
 
 class Guest(SQLModel, table=True):
     """`secret` is the card's, encrypted. `card_version` is part of the live card's link: raising
-    it revokes every link given out before. `phone_proven`: a messenger proved it."""
+    it revokes every link given out before. `phone_proven`: a messenger proved it. `invited`: there
+    is an open `referral`, kept here because every order reads its guest."""
 
     __table_args__ = (
         Index(
@@ -295,6 +299,7 @@ class Guest(SQLModel, table=True):
     created_at: datetime = _utc()
     erased_at: datetime | None = _utc(nullable=True)
     merged_into: int | None = _ref("guest", nullable=True)
+    invited: bool = False
 
 
 class Contact(SQLModel, table=True):
@@ -350,6 +355,39 @@ class ImportedGuest(SQLModel, table=True):
     created_at: datetime = _utc()
     claimed_by: int | None = _ref("guest", nullable=True)
     claimed_at: datetime | None = _utc(nullable=True)
+
+
+class Invitation(SQLModel, table=True):
+    """A code by which friends of a guest come; whoever two guests were merged from has several."""
+
+    code: str = Field(primary_key=True)
+    guest_id: int = _ref("guest", index=True)
+    created_at: datetime = _utc()
+
+
+class Referral(SQLModel, table=True):
+    """A guest who came by another's invitation. `rewarded_at` None: hasn't paid an order yet; else
+    `order_row` is that order, and the points are what it was recorded to have given to either."""
+
+    __table_args__ = (
+        Index(
+            "uq_referral_open",
+            "friend_id",
+            unique=True,
+            sqlite_where=text("rewarded_at IS NULL"),
+            postgresql_where=text("rewarded_at IS NULL"),
+        ),
+        Index("ix_referral_friend", "friend_id"),
+    )
+    id: int | None = _id()
+    inviter_id: int = _ref("guest", index=True)
+    friend_id: int = _ref("guest")
+    created_at: datetime = _utc()
+    programme_id: int | None = _ref("programme", nullable=True)
+    order_row: int | None = _ref("orders", index=True, nullable=True)
+    inviter_points: int = _whole(0)
+    friend_points: int = _whole(0)
+    rewarded_at: datetime | None = _utc(nullable=True)
 
 
 # -- the card --------------------------------------------------------------------------------------
@@ -485,7 +523,7 @@ class LedgerEntry(SQLModel, table=True):
     guest_id: int = _ref("guest")
     programme_id: int = _ref("programme")
     cafe_id: int | None = _ref("cafe", nullable=True)
-    kind: str  # order · refund · opening · merge · redeem · return · expire
+    kind: str  # order · refund · opening · merge · redeem · return · expire · referral
     reference: str
     points: int = _whole()
     balance: int = _whole()  # after this entry
@@ -667,7 +705,8 @@ class EarlyReceipt(SQLModel, table=True):
 
 
 class Task(SQLModel, table=True):
-    """Something to ask a till system, durably: `fetch` of an order by its `ref`."""
+    """Something to ask a till system, durably: `fetch` of an order by its `ref`. Without a `pos` it
+    is the coupon of the redemption `ref` (services/coupons.py)."""
 
     __table_args__ = (UniqueConstraint("pos", "cafe", "ref"), Index("ix_task_due", "due_at"))
     id: int | None = _id()
@@ -728,6 +767,7 @@ event_log = _table(EventLog)
 guests = _table(Guest)
 holds = _table(Hold)
 imported_guests = _table(ImportedGuest)
+invitations = _table(Invitation)
 kept = _table(Kept)
 leases = _table(Lease)
 ledger_entries = _table(LedgerEntry)
@@ -743,6 +783,7 @@ products = _table(Product)
 programmes = _table(Programme)
 redemption_items = _table(RedemptionItem)
 redemptions = _table(Redemption)
+referrals = _table(Referral)
 refunds = _table(Refund)
 reward_costs = _table(RewardCost)
 rewards = _table(Reward)
