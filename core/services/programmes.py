@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import orjson
@@ -24,13 +25,19 @@ def called(tx: Tx, programme_id: int) -> tuple[str, str]:
     return row.name, row.unit
 
 
-_PRODUCT = Prepared(
-    sa.select(products.c.points, products.c.names).where(
-        products.c.programme_id == sa.bindparam("programme"),
-        products.c.sku == sa.bindparam("sku"),
-        products.c.active,
-    )
+_COUNTS = sa.and_(products.c.programme_id == sa.bindparam("programme"), products.c.active)
+_COLUMNS = (products.c.points, products.c.names)
+_PRODUCT = Prepared(sa.select(*_COLUMNS).where(_COUNTS, products.c.sku == sa.bindparam("sku")))
+_PRODUCT_OF_ROW = Prepared(
+    sa.select(*_COLUMNS).where(_COUNTS, products.c.id == sa.bindparam("product"))
 )
+
+_OWN = re.compile(r"malva:([0-9]{1,18})", re.ASCII)
+
+
+def sku_of(product_id: int, sku: str | None) -> str:
+    """What a line of an order calls a product: one that no till system knows goes by its row."""
+    return sku or f"malva:{product_id}"
 
 
 def worth(tx: Tx, programme_id: int, items: Iterable[Item]) -> dict[str, Worth]:
@@ -38,6 +45,8 @@ def worth(tx: Tx, programme_id: int, items: Iterable[Item]) -> dict[str, Worth]:
     found = {}
     for sku in {item.sku for item in items if item.sku is not None}:
         row = tx.run(_PRODUCT, programme=programme_id, sku=sku)
+        if row is None and (own := _OWN.fullmatch(sku)):
+            row = tx.run(_PRODUCT_OF_ROW, programme=programme_id, product=int(own[1]))
         if row is not None:
             found[sku] = Worth(row[0], orjson.loads(row[1]))
     return found

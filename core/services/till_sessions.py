@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -81,3 +81,25 @@ def on_till(
 def seen(tx: Tx, session: TillSession, now: datetime) -> None:
     sessions.seen(tx, session.id, now)
     devices.seen(tx, session.device.id, now)
+
+
+def log(
+    tx: Tx,
+    by: TillSession,
+    kind: str,
+    now: datetime,
+    *,
+    guest_id: int | None = None,
+    **data: Any,
+) -> None:
+    """Notes what they did, and at which till."""
+    eventlog.log(
+        tx,
+        kind,
+        now,
+        cafe_id=by.till.cafe.id,
+        guest_id=guest_id,
+        till_id=by.till.id,
+        staff_id=by.member.id,
+        **data,
+    )
