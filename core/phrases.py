@@ -5,7 +5,10 @@ A *reason* is what an award keeps of itself (`core.domain.earning`): `{"rule": "
 "Cappuccino", …}, "quantity": "2"}`; a refund's is `{"rule": "refund", "points": -45,
 "refunded_minor": 45000, "currency": "RSD"}`, an imported balance's `{"rule": "opening", …}`; a
 reward's is `{"rule": "reward", "points": -1000, "names": {"en": "Free coffee", …}}`, with the rule
-`returned` when it comes back; what expired has `{"rule": "expired", …}`.
+`returned` when it comes back; what expired has `{"rule": "expired", …}`. An invitation gives
+`invited` to the friend, `invitation` to whoever invited, and takes `invitation_return` from either.
+A bonus has `{"rule": "bonus", "points": 45, "kind": "happy_hours", "names": {…}, "factor": 200}`:
+no names where its owner gave it none, and a factor, in hundredths, where it multiplies.
 """
 
 from __future__ import annotations
@@ -15,11 +18,20 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from core.i18n import Words
+from core.i18n import N_, Words
 
 Reason = Mapping[str, Any]
 
 _BAR = 10
+_BONUSES = {
+    "welcome": N_("Welcome gift"),
+    "birthday": N_("Birthday gift"),
+    "first_of_day": N_("First visit of the day"),
+    "nth_visit": N_("Bonus for coming often"),
+    "spend_over": N_("Bonus for a large order"),
+    "happy_hours": N_("Happy hours"),
+    "product_multiplier": N_("Product bonus"),
+}
 
 
 def name_in(names: Mapping[str, str], words: Words) -> str:
@@ -64,12 +76,25 @@ def why_out(bound: str, words: Words) -> str:
     return words.text("you have had it as often as it can be had")
 
 
+def bonus_name(kind: str, names: Mapping[str, str], words: Words) -> str:
+    """What its owner called it, or what one of its kind is called."""
+    return name_in(names, words) or words.text(_BONUSES[kind])
+
+
+def times(factor: int, words: Words) -> str:
+    """`×2`, `×1.5` of a factor in hundredths."""
+    return f"×{words.number(Decimal(factor).scaleb(-2).normalize())}"
+
+
 def reason_text(reason: Reason, words: Words) -> str:
     """Why there were points, as a phrase without them: `450 RSD spent`, `2 × Cappuccino`."""
     match reason["rule"]:
         case "product":
             quantity = words.number(Decimal(reason["quantity"]))
             return f"{quantity} × {name_in(reason['names'], words)}"
+        case "bonus":
+            name = bonus_name(reason["kind"], reason["names"], words)
+            return f"{name} {times(reason['factor'], words)}" if "factor" in reason else name
         case "refund":
             amount = words.money(reason["refunded_minor"], reason["currency"])
             return words.text("Refund of {amount}", amount=amount)
@@ -81,6 +106,12 @@ def reason_text(reason: Reason, words: Words) -> str:
             return words.text("Returned: {reward}", reward=name_in(reason["names"], words))
         case "expired":
             return words.text("Expired")
+        case "invited":
+            return words.text("You came by a friend's invitation")
+        case "invitation":
+            return words.text("A friend came by your invitation")
+        case "invitation_return":
+            return words.text("Invitation: the first order was refunded")
     spent = words.money(reason["spent_minor"], reason["currency"])
     if carried := reason.get("carried_minor"):
         rest = words.money(carried, reason["currency"])

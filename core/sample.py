@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from core.domain.earning import Item, Rates, Worth, award
+from core.domain.earning import Item, Rates, Sale, Worth, award
 from core.domain.money import to_major
 from core.keys import Keys
 from core.services import cafes as cafe_service
@@ -212,14 +212,8 @@ def _write(tx: Tx, year: Iterator[Mapping[str, Any]]) -> None:
         points, carry, because = 0, 0, []
         if guest is not None:
             programme = one["cafe"].programme
-            given = award(
-                rates,
-                worth,
-                total_minor=total,
-                currency="RSD",
-                items=items,
-                carry_minor=guest.carry[programme],
-            )
+            sale = Sale(rates, total, total, items, worth)
+            given = award(sale, currency="RSD", carry_minor=guest.carry[programme])
             points, because = given.points, list(given.because)
             carry = given.carry_minor - guest.carry[programme]
             guest.carry[programme] = given.carry_minor

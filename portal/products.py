@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from core.domain.earning import Item, Rates, Worth, award
+from core.domain.earning import Item, Rates, Sale, Worth, award
 from core.domain.money import exponent
 from core.i18n import LANGUAGES
 from core.phrases import name_in
@@ -168,14 +168,15 @@ def _would(call: Call, scheme: Scheme, fields: dict[str, str]) -> dict[str, str]
     names = {language: fields[f"name_{language}"] for language in LANGUAGES}
     name = name_in({language: one for language, one in names.items() if one}, call.w)
     item = Item(name, Decimal(PIECES), scheme.earn_minor, "this")
-    given = award(
+    total = PIECES * scheme.earn_minor
+    sale = Sale(
         Rates(scheme.earn_minor, scheme.earn_points),
+        total,
+        total,
+        (item,),
         {"this": Worth(int(text), {})},
-        total_minor=PIECES * scheme.earn_minor,
-        currency=scheme.currency,
-        items=(item,),
-        carry_minor=0,
     )
+    given = award(sale, currency=scheme.currency, carry_minor=0)
     order = f"{call.w.number(PIECES)} × {name or '…'}"
     return {"order": order, "gives": call.w.points(given.points, scheme.unit)}
 

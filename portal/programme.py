@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from core.domain.earning import Rates, award
+from core.domain.earning import Rates, Sale, award
 from core.domain.money import exponent
 from core.services import schemes
 from core.services.errors import Rejected
@@ -107,8 +107,6 @@ class ProgrammeRoom:
             return None
         now = self._office.gateway.now()
         total = await self._office.read(call, schemes.typical_total, scheme, now)
-        given = award(
-            rates, {}, total_minor=total, currency=scheme.currency, items=(), carry_minor=0
-        )
+        given = award(Sale(rates, total, total), currency=scheme.currency, carry_minor=0)
         total_text = call.w.money(total, scheme.currency)
         return {"order": total_text, "gives": call.w.points(given.points, unit)}

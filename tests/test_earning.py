@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.earning import Rates, Worth, award, visits_until
+from core.domain.earning import Rates, Sale, Worth, award, visits_until
 from core.domain.refunding import Given, TakenBack, take_back
 from tests.support.shop import item
 
@@ -12,15 +12,8 @@ CAPPUCCINO = {"cap": Worth(20, {"en": "Cappuccino"})}
 
 
 def earned(total_minor, *items, carry=0, rates=ONE_FOR_ONE, products=CAPPUCCINO, left=None):
-    return award(
-        rates,
-        products,
-        total_minor=total_minor,
-        currency="RSD",
-        items=items,
-        carry_minor=carry,
-        left_minor=left,
-    )
+    sale = Sale(rates, total_minor, total_minor if left is None else left, items, products)
+    return award(sale, currency="RSD", carry_minor=carry)
 
 
 def test_each_full_step_of_money_earns():

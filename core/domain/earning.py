@@ -7,8 +7,8 @@ is carried to the guest's next order, so that 30 + 20 earns like 50.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ Because = dict[str, Any]
 
 {"rule": "spend", "points", "spent_minor", "currency", "carried_minor"}  carried: what helped
 {"rule": "product", "points", "names": {language: name}, "quantity"}     quantity: decimal text
+{"rule": "bonus", "points", "kind", "names": {language: name}, "factor"}  hundredths
 """
 
 
@@ -45,6 +46,36 @@ class Item:
     sku: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """What an order earns by: of `total_minor` refunds that came before its guest was known have
+    left `left_minor`; `products` by sku are those that are worth points of their own."""
+
+    rates: Rates
+    total_minor: int
+    left_minor: int
+    items: Sequence[Item] = ()
+    products: Mapping[str, Worth] = field(default_factory=dict)
+
+    @property
+    def by_piece(self) -> list[tuple[Item, Worth]]:
+        """The lines that earn by the piece."""
+        return [(item, worth) for item in self.items if (worth := self.worth(item)) is not None]
+
+    @property
+    def by_spend_minor(self) -> int:
+        """The money that earns, whatever was refunded since."""
+        in_products = sum(_cost(item) for item, _ in self.by_piece)
+        return min(max(self.total_minor - in_products, 0), self.total_minor)
+
+    def left_of(self, whole: int) -> int:
+        """Of so many points, or so much money, the part that was not refunded."""
+        return whole * self.left_minor // self.total_minor
+
+    def worth(self, item: Item) -> Worth | None:
+        return None if item.sku is None else self.products.get(item.sku)
+
+
 class Award(NamedTuple):
     """`carry_minor` is what the account carries from now on, not what this order added to it."""
 
@@ -53,47 +84,42 @@ class Award(NamedTuple):
     because: tuple[Because, ...]
 
 
-def award(
-    rates: Rates,
-    products: Mapping[str, Worth],
-    *,
-    total_minor: int,
-    currency: str,
-    items: Sequence[Item],
-    carry_minor: int,
-    left_minor: int | None = None,
-) -> Award:
-    """What an order of `total_minor` gives a guest whose account carries `carry_minor`.
-
-    `products` by sku. `left_minor`: what a refund, earlier than the guest was found, left of the
-    total (None: all); products and spend earn in that proportion. Nothing left, nothing earned.
-    """
-    left = total_minor if left_minor is None else left_minor
-    if total_minor <= 0 or left <= 0:
+def award(sale: Sale, *, currency: str, carry_minor: int) -> Award:
+    """What it gives a guest whose account carries `carry_minor`. Nothing left, nothing earned."""
+    if sale.total_minor <= 0 or sale.left_minor <= 0:
         return Award(0, carry_minor, ())
-    counted = [
-        (item, products[item.sku])
-        for item in items
-        if item.sku is not None and item.sku in products
-    ]
-    because = [_product(item, worth, left, total_minor) for item, worth in counted]
+    because = [_product(item, worth, sale) for item, worth in sale.by_piece]
     because = [reason for reason in because if reason["points"] > 0]
-    in_products = sum(_cost(item) for item, _ in counted)
-    spent = min(max(total_minor - in_products, 0), total_minor) * left // total_minor
+    spent = sale.left_of(sale.by_spend_minor)
     carry = carry_minor
     if spent:
-        steps = max(0, (carry_minor + spent) // rates.earn_minor)
-        carry = carry_minor + spent - steps * rates.earn_minor
+        earn_minor, earn_points = sale.rates
+        steps = max(0, (carry_minor + spent) // earn_minor)
+        carry = carry_minor + spent - steps * earn_minor
         because.append(
             {
                 "rule": "spend",
-                "points": steps * rates.earn_points,
+                "points": steps * earn_points,
                 "spent_minor": spent,
                 "currency": currency,
-                "carried_minor": carry_minor if steps > spent // rates.earn_minor else 0,
+                "carried_minor": carry_minor if steps > spent // earn_minor else 0,
             }
         )
     return Award(sum(reason["points"] for reason in because), carry, tuple(because))
+
+
+def earned_by(skus: Collection[str], sale: Sale) -> int:
+    """The points that these products account for: their own, and what their share of the money
+    that earns comes to by itself. A discount is every line's in proportion."""
+    if sale.total_minor <= 0:
+        return 0
+    pieces = sum(_of_pieces(item, worth, sale) for item, worth in sale.by_piece if item.sku in skus)
+    rest = [item for item in sale.items if sale.worth(item) is None]
+    cost = sum(_cost(item) for item in rest if item.sku in skus)
+    money = sale.by_spend_minor
+    whole = max(sum(_cost(item) for item in rest), money)
+    spent = sale.left_of(money * cost // whole) if whole > 0 else 0
+    return max(pieces, 0) + max(spent, 0) // sale.rates.earn_minor * sale.rates.earn_points
 
 
 def visits_until(rates: Rates, points: int, total_minor: int) -> int | None:
@@ -105,13 +131,17 @@ def visits_until(rates: Rates, points: int, total_minor: int) -> int | None:
     return -(-steps * rates.earn_minor // total_minor)
 
 
-def _product(item: Item, worth: Worth, left: int, total: int) -> Because:
+def _product(item: Item, worth: Worth, sale: Sale) -> Because:
     return {
         "rule": "product",
-        "points": int(item.quantity * worth.points) * left // total,
+        "points": _of_pieces(item, worth, sale),
         "names": dict(worth.names),
         "quantity": f"{item.quantity:f}",
     }
+
+
+def _of_pieces(item: Item, worth: Worth, sale: Sale) -> int:
+    return sale.left_of(int(item.quantity * worth.points))
 
 
 def _cost(item: Item) -> int:

@@ -7,24 +7,32 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from core.contract import OrderCounted
-from core.domain.earning import Award, Item, Rates, award
-from core.services import ledger, programmes, rewards
+from core.domain.bonuses import Bonus, on_top
+from core.domain.earning import Award, Item, Rates, Sale, award
+from core.services import bonuses, ledger, programmes, referrals, rewards
 from core.services.cafes import CafeRow
 from core.services.notices import notify
 from core.storage.tx import Tx
 
 
 class Earned(NamedTuple):
-    """An award that is not on the (locked) account yet."""
+    """An award that is not on the (locked) account yet; `due`: an invitation that it rewards."""
 
     guest: ledger.Holder
     account: ledger.Account
     award: Award
+    bonuses: Sequence[Bonus] = ()
+    due: referrals.Due | None = None
 
     @property
     def balance(self) -> int:
         """The account's, with the award on it."""
         return self.account.balance + self.award.points
+
+    @property
+    def balance_at_last(self) -> int:
+        """With what the guest gets besides, for having come by an invitation."""
+        return self.balance + (self.due.friend_points if self.due else 0)
 
     @property
     def carry_added(self) -> int:
@@ -39,20 +47,27 @@ def weigh(
     *,
     total_minor: int,
     items: Sequence[Item],
+    paid_at: datetime,
+    visit_id: int | None,
     left_minor: int | None = None,
 ) -> Earned:
-    """What an order earns the guest; locks their account. `left_minor` as in `earning.award`."""
+    """What an order earns the guest; locks their account. Of its total refunds have left
+    `left_minor`; None: all."""
     account = ledger.lock(tx, guest.id, cafe.programme_id)
-    earned = award(
+    sale = Sale(
         Rates(cafe.earn_minor, cafe.earn_points),
+        total_minor,
+        total_minor if left_minor is None else left_minor,
+        items,
         programmes.worth(tx, cafe.programme_id, items) if items else {},
-        total_minor=total_minor,
-        currency=cafe.currency,
-        items=items,
-        carry_minor=account.carry_minor,
-        left_minor=left_minor,
     )
-    return Earned(guest, account, earned)
+    earned = award(sale, currency=cafe.currency, carry_minor=account.carry_minor)
+    paid = sale.left_minor > 0 or earned.points > 0
+    due = referrals.due(tx, guest, cafe.programme_id) if paid else None
+    if not cafe.bonuses:
+        return Earned(guest, account, earned, due=due)
+    given = bonuses.of_order(tx, cafe, guest.id, sale, earned.points, paid_at, visit_id)
+    return Earned(guest, account, on_top(earned, given), given, due)
 
 
 def give(
@@ -71,6 +86,8 @@ def give(
         now=now,
         carry_minor=award.carry_minor,
     )
+    if earned.bonuses:
+        bonuses.use(tx, earned.guest.id, order_row, earned.bonuses, now)
     if award.points:
         facts: dict[str, Any] = {
             "cafe": cafe.name,
@@ -83,6 +100,8 @@ def give(
             tx, earned.account.programme_id, earned.account.balance, earned.balance, now
         )
         notify(tx, earned.guest.id, "points_earned", facts, now)
+    if earned.due is not None:
+        referrals.reward(tx, cafe, earned.guest, earned.due, order_row=order_row, now=now)
     tell(tx, cafe, order_id, earned)
 
 
@@ -97,7 +116,7 @@ def tell(tx: Tx, cafe: CafeRow, order_id: str, earned: Earned | None) -> None:
             order_id=order_id,
             guest_id=earned.guest.public_id if earned else None,
             points=earned.award.points if earned else 0,
-            balance=earned.balance if earned else None,
+            balance=earned.balance_at_last if earned else None,
         )
     )
 
@@ -108,6 +127,6 @@ def answer(order_id: str, earned: Earned | None) -> dict[str, Any]:
     return {
         "order_id": order_id,
         "points": earned.award.points if earned else 0,
-        "balance": earned.balance if earned else None,
+        "balance": earned.balance_at_last if earned else None,
         "because": [{"rule": r["rule"], "points": r["points"]} for r in reasons],
     }

@@ -14,7 +14,7 @@ from core.contract import CafeInfo
 from core.domain import money, names
 from core.services import eventlog
 from core.services.errors import NotPossible, Rejected
-from core.storage.tables import cafes, programmes, rewards
+from core.storage.tables import bonus_rules, cafes, programmes, rewards
 from core.storage.tx import Prepared, Tx
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
@@ -26,7 +26,7 @@ FIRST_REWARD_COST = 1000
 
 class CafeRow(NamedTuple):
     """A cafe and how its programme earns, as orders and refunds need it: `earn_minor` spent gives
-    `earn_points` of `unit` (points or stamps)."""
+    `earn_points` of `unit` (points or stamps). `bonuses`: it has a rule for them that is on."""
 
     id: int
     slug: str
@@ -36,6 +36,7 @@ class CafeRow(NamedTuple):
     unit: str
     earn_minor: int
     earn_points: int
+    bonuses: bool
 
 
 ROW = (
@@ -47,6 +48,9 @@ ROW = (
     programmes.c.unit,
     programmes.c.earn_minor,
     programmes.c.earn_points,
+    sa.exists()
+    .where(bonus_rules.c.programme_id == programmes.c.id, bonus_rules.c.active)
+    .correlate(programmes),
 )
 """The columns of a CafeRow, from a join of both tables."""
 

@@ -121,7 +121,13 @@ def count_order(
     owner, earned = _owner(tx, sent), None
     if owner is not None:
         earned = awards.weigh(
-            tx, cafe, owner.guest, total_minor=order.total_minor, items=order.lines
+            tx,
+            cafe,
+            owner.guest,
+            total_minor=order.total_minor,
+            items=order.lines,
+            paid_at=order.paid_at or arrived_at,
+            visit_id=owner.visit.id if owner.visit else None,
         )
     response = awards.answer(order.order_id, earned)
     row = _insert(tx, sent, owner, earned, response)
@@ -153,7 +159,7 @@ def claim_order(
     row = tx.run(_TO_CLAIM, cafe=cafe.id, source=source, order=order_id)
     if row is None:
         raise UnknownOrder("this cafe has no such order")
-    row_id, guest_id, total, refunded, received_at, points, because = row
+    row_id, guest_id, total, refunded, received_at, paid_at, points, because = row
     found = visits.named(tx, cafe.id, visit)
     if found is None:
         raise UnknownVisit("this cafe has no such visit")
@@ -166,7 +172,8 @@ def claim_order(
         raise UnknownVisit("this cafe has no such visit")
     if now - from_micros(received_at) > CLAIM_WITHIN:
         raise TooLate("an order can be claimed within 48 hours")
-    return _hand_over(tx, cafe, (row_id, order_id, total, refunded), guest, found.id, now)
+    counted = (row_id, order_id, total, refunded, from_micros(paid_at or received_at))
+    return _hand_over(tx, cafe, counted, guest, found.id, now)
 
 
 def source_of(tx: Tx, cafe_id: int, order_id: str, own: str) -> str:
@@ -182,16 +189,24 @@ def source_of(tx: Tx, cafe_id: int, order_id: str, own: str) -> str:
 def _hand_over(
     tx: Tx,
     cafe: CafeRow,
-    counted: tuple[int, str, int, int],
+    counted: tuple[int, str, int, int, datetime],
     guest: ledger.Holder,
     visit_id: int | None,
     now: datetime,
 ) -> Counted:
-    """An unclaimed order (its row, id, total and what was refunded of it) becomes the guest's."""
-    row_id, order_id, total, refunded = counted
+    """An unclaimed order (its row, id, total, what was refunded of it and when it was paid) becomes
+    the guest's."""
+    row_id, order_id, total, refunded, paid_at = counted
     left = total - refunded
     earned = awards.weigh(
-        tx, cafe, guest, total_minor=total, items=_lines(tx, row_id), left_minor=left
+        tx,
+        cafe,
+        guest,
+        total_minor=total,
+        items=_lines(tx, row_id),
+        paid_at=paid_at,
+        visit_id=visit_id,
+        left_minor=left,
     )
     tx.execute(
         sa.update(orders)
@@ -386,6 +401,7 @@ _TO_CLAIM = Prepared(
         _o.total_minor,
         _o.refunded_minor,
         _o.received_at,
+        _o.paid_at,
         _o.points,
         _o.because,
     ).where(
@@ -422,7 +438,8 @@ def _counted_before(tx: Tx, sent: _Sent, owner: attribution.Owner | None, now: d
         if owner.visit is not None and owner.takes:
             visits.take(tx, owner.visit)
         visit_id = owner.visit.id if owner.visit else None
-        counted = (row_id, order.order_id, total_minor, refunded)
+        paid_at = order.paid_at or from_micros(received_at)
+        counted = (row_id, order.order_id, total_minor, refunded, paid_at)
         return _hand_over(tx, cafe, counted, owner.guest, visit_id, now)
     return Counted(orjson.loads(response), duplicate=True)
 

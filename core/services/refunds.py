@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 from core.contract import OrderRefunded, OrderTakenBack
 from core.domain.money import to_minor
 from core.domain.refunding import Given, TakenBack, take_back
-from core.services import ledger, programmes, returns, rewards
+from core.services import bonuses, ledger, programmes, returns, rewards
 from core.services.cafes import CafeRow
 from core.services.errors import Conflict, Invalid, TooMuch
 from core.services.notices import notify
@@ -206,7 +206,10 @@ def _carry_out(
             carry_minor=effect.account.carry_minor - effect.taken.carry_minor,
         )
     _tell(tx, cafe, order, effect, now)
-    return effect.amount_minor == order.left_minor and returns.give_back(tx, order.row, now)
+    if effect.amount_minor != order.left_minor:
+        return False
+    bonuses.give_back(tx, order.row)
+    return returns.give_back(tx, order.row, now)
 
 
 def _answer_again(
