@@ -16,7 +16,7 @@ from core.contract import CafeInfo
 from core.domain import names, phones
 from core.i18n import LANGUAGES
 from core.services import cafes as cafe_service
-from core.services import eventlog, ledger, rewards
+from core.services import eventlog, ledger, referrals, rewards
 from core.services import guests as guest_service
 from core.services.errors import NotPossible
 from core.services.notices import notify
@@ -137,8 +137,9 @@ def claim(
 ) -> list[tuple[str, int, str]]:
     """Gives a guest what was imported under `phone` (E.164), which a messenger has proven theirs.
 
-    Returns (cafe's name, points, their unit) of each. Whoever comes first gets it, once. `tell`:
-    nobody is talking to them just now, so a notice says so.
+    Returns (cafe's name, points, their unit) of each. Whoever comes first gets it, once; they are
+    nobody new, so an invitation that they came by ends. `tell`: nobody is talking to them just now,
+    so a notice says so.
     """
     won = tx.execute(
         sa.update(imported_guests)
@@ -150,6 +151,8 @@ def claim(
             imported_guests.c.points,
         )
     ).all()
+    if won:
+        referrals.drop(tx, guest_id)
     return [_credit(tx, guest_id, row, now, tell) for row in sorted(won, key=lambda row: row.id)]
 
 

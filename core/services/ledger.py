@@ -17,7 +17,7 @@ from core.storage.tables import accounts, guests, ledger_entries, programmes
 from core.storage.tx import Prepared, Tx
 from core.storage.types import from_micros, to_micros
 
-Kind = Literal["order", "refund", "opening", "merge", "redeem", "return", "expire"]
+Kind = Literal["order", "refund", "opening", "merge", "redeem", "return", "expire", "referral"]
 
 
 class Account(NamedTuple):
@@ -235,15 +235,16 @@ def prove(tx: Tx) -> list[Discrepancy]:
 
 
 class Holder(NamedTuple):
-    """A guest whom points can go to."""
+    """A guest whom points can go to; `invited`: their first paid order rewards an invitation."""
 
     id: int
     public_id: str
     erased: bool
+    invited: bool = False
 
 
 _GUEST = Prepared(
-    sa.select(guests.c.public_id, guests.c.merged_into, guests.c.erased_at).where(
+    sa.select(guests.c.public_id, guests.c.merged_into, guests.c.erased_at, guests.c.invited).where(
         guests.c.id == sa.bindparam("guest")
     )
 )
@@ -255,7 +256,7 @@ def holder(tx: Tx, guest_id: int) -> Holder:
         row: tuple[Any, ...] | None = tx.run(_GUEST, guest=guest_id)
         if row is None:
             raise LookupError(f"there is no guest {guest_id}")
-        public_id, merged_into, erased_at = row
+        public_id, merged_into, erased_at, invited = row
         if merged_into is None:
-            return Holder(guest_id, public_id, erased_at is not None)
+            return Holder(guest_id, public_id, erased_at is not None, bool(invited))
         guest_id = merged_into

@@ -7,12 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from core.services import cards, eventlog, guests, ledger
+from core.services import cards, eventlog, guests, ledger, referrals
 from core.storage.tables import (
     accounts,
     bonus_uses,
     contacts,
     imported_guests,
+    invitations,
     leases,
     memberships,
     messages,
@@ -25,6 +26,18 @@ from core.storage.tables import guests as guest_rows
 from core.storage.tx import Tx
 
 _g = guest_rows.c
+
+_THEIRS = (
+    orders,
+    visits,
+    contacts,
+    leases,
+    one_time_codes,
+    redemptions,
+    bonus_uses,
+    invitations,
+)
+"""What names its guest in `guest_id` and goes along when they become another."""
 
 
 def holder(tx: Tx, phone: str) -> int | None:
@@ -53,8 +66,9 @@ def merge(tx: Tx, keep: int, other: int, now: datetime) -> None:
     """
     _move_points(tx, keep, other, now)
     _stop_cards(tx, other)
-    for rows in (orders, visits, contacts, leases, one_time_codes, redemptions, bonus_uses):
+    for rows in _THEIRS:
         tx.execute(sa.update(rows).where(rows.c.guest_id == other).values(guest_id=keep))
+    referrals.follow_merge(tx, keep, other)
     tx.execute(
         sa.update(imported_guests)
         .where(imported_guests.c.claimed_by == other)

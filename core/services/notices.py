@@ -2,9 +2,10 @@
 
 Facts, as JSON, of every kind: `cafe` (its name), `points` (below zero when taken back), `unit`,
 `balance`, and where there is one `next`, the next reward, or `reached`, the one that these points
-reached (`{"names": {"en": …}, "cost": 1000}`); of `points_earned` also `because`, the reasons; of
-a `redemption_…` also `rewards`, the names of each by language, and of the question `redemption`,
-its public id; of `points_expiring` also `first` and `last`, the last days on which they are good.
+reached (`{"names": {"en": …}, "cost": 1000}`); of `points_earned` and of an `invitation_…` also
+`because`, the reasons; of a `redemption_…` also `rewards`, the names of each by language, and of
+the question `redemption`, its public id; of `points_expiring` also `first` and `last`, the last
+days on which they are good.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ Notice = Literal[
     "points_taken_back",
     "joined_balance",
     "points_expiring",
+    "invitation_points",
+    "invitation_taken_back",
     "redemption_question",
     "redemption_confirmed",
     "redemption_cancelled",
@@ -40,6 +43,8 @@ _SIGNS: dict[str, str] = {
     "points_taken_back": "↩️",
     "joined_balance": "🎁",
     "points_expiring": "⏳",
+    "invitation_points": "👥",
+    "invitation_taken_back": "↩️",
     "redemption_question": "⭐",
     "redemption_confirmed": "🎉",
     "redemption_cancelled": "✖️",

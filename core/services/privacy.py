@@ -17,6 +17,7 @@ from core.storage.tables import (
     event_log,
     guests,
     imported_guests,
+    invitations,
     leases,
     ledger_entries,
     memberships,
@@ -27,6 +28,7 @@ from core.storage.tables import (
     programmes,
     redemption_items,
     redemptions,
+    referrals,
     staff_contacts,
     visits,
 )
@@ -52,6 +54,8 @@ def export(tx: Tx, guest_id: int) -> Document:
         "orders": _orders(tx, guest_id),
         "visits": _documents(tx, _visits(guest_id)),
         "redemptions": _redemptions(tx, guest_id),
+        "invitations": _documents(tx, _invitations(guest_id)),
+        "referrals": _documents(tx, _referrals(guest_id)),
         "messages": _documents(tx, _messages(guest_id)),
         "imported": _documents(tx, _imported(everyone)),
         "events": _documents(tx, _events(everyone)),
@@ -69,7 +73,12 @@ def erase(tx: Tx, guest_id: int, now: datetime) -> None:
     tx.execute(sa.delete(messages).where(messages.c.contact_id.in_(chats)))
     tx.execute(sa.delete(staff_contacts).where(staff_contacts.c.contact_id.in_(chats)))
     _cancel_redemptions(tx, everyone)
-    for rows in (one_time_codes, contacts, leases, memberships):
+    tx.execute(
+        sa.delete(referrals).where(
+            referrals.c.friend_id.in_(everyone), referrals.c.rewarded_at.is_(None)
+        )
+    )
+    for rows in (one_time_codes, contacts, leases, memberships, invitations):
         tx.execute(sa.delete(rows).where(rows.c.guest_id.in_(everyone)))
     tx.execute(sa.delete(imported_guests).where(imported_guests.c.claimed_by.in_(everyone)))
     tx.execute(
@@ -249,6 +258,27 @@ def _redemptions(tx: Tx, guest_id: int) -> list[Document]:
         picked.setdefault(row.redemption_id, []).append({"names": row.names, "cost": row.cost})
     documents = [_document(row) for row in found]
     return [{**one, "rewards": picked.get(one.pop("id"), [])} for one in documents]
+
+
+def _invitations(guest_id: int) -> sa.Select[Any]:
+    i = invitations.c
+    return sa.select(i.code, i.created_at).where(i.guest_id == guest_id).order_by(i.created_at)
+
+
+def _referrals(guest_id: int) -> sa.Select[Any]:
+    """Whom they invited, and who invited them, without a name; the points are their own."""
+    r = referrals.c
+    invited = r.friend_id == guest_id
+    return (
+        sa.select(
+            sa.case((invited, "friend"), else_="inviter").label("as"),
+            r.created_at,
+            r.rewarded_at,
+            sa.case((invited, r.friend_points), else_=r.inviter_points).label("points"),
+        )
+        .where(sa.or_(invited, r.inviter_id == guest_id))
+        .order_by(r.id)
+    )
 
 
 def _messages(guest_id: int) -> sa.Select[Any]:

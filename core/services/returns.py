@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from core.services import coupons, ledger, redemptions, rewards
+from core.services import coupons, ledger, redemptions, referrals, rewards
 from core.services.errors import TooLate, UnknownRedemption
 from core.services.ledger import Account
 from core.services.redemptions import Row
@@ -56,10 +56,11 @@ def use(tx: Tx, cafe_id: int, public_ids: Sequence[str], order_row: int) -> None
 
 def give_back(tx: Tx, order_row: int, now: datetime) -> bool:
     """An order was refunded whole: the rewards that it names, or else those that were confirmed in
-    its visit, come back as points, with the dates that these had. False: there were none."""
+    its visit, come back as points, with the dates that these had; what it gave for an invitation is
+    taken back. False: there was nothing of it."""
     named = tx.run_all(_OF_ORDER, order=order_row)
     found = named or tx.run_all(_OF_VISIT, order=order_row)
-    returned = False
+    returned = referrals.take_back(tx, order_row, now)
     for one in found:
         row, account = redemptions.locked(tx, one[0])
         if row.status == "confirmed":
