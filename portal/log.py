@@ -19,6 +19,16 @@ PATH = "/portal/log"
 
 HAPPENED = {
     "cafe_added": N_("The cafe was added"),
+    "coupon_given": N_("The till system made a coupon for a confirmed reward"),
+    "coupon_late": N_(
+        "A coupon came too late and was shown to nobody: delete it at the till system ({redemption})"
+    ),
+    "coupon_missing": N_(
+        "No coupon came from the till system: the discount was left to the cashier"
+    ),
+    "coupon_void": N_(
+        "A reward with a coupon was undone: delete the coupon at the till system ({redemption})"
+    ),
     "fetch_given_up": N_("An order could not be fetched from the till system"),
     "guest_erased": N_("A guest's data was erased"),
     "guests_imported": N_("Guests were imported: {added}"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from core.contract import MessageStatus, Option, Outbound, Request
+from core.contract import Discount, MessageStatus, Option, Outbound, Request
 from core.testkit.provider import Answer, Provider
 
 Event = Any
@@ -92,6 +92,9 @@ class PosVendor(Vendor, Protocol):
     def refunded(self, order_id: str, refund_id: str, amount: str) -> Event:
         """Part of an order was given back."""
 
+    def coupons(self) -> Mapping[str, Discount]:
+        """The coupons that were made, by code, with what each takes off, and under which id."""
+
 
 CAN_LACK = {
     "webhook": "nothing comes by webhook",
@@ -113,6 +116,7 @@ CAN_LACK = {
     "fetch": "webhooks tell everything: nothing is fetched",
     "poll": "nothing is polled",
     "refunds": "nobody is told of refunds",
+    "coupons": "there are no coupons to be asked for",
 }
 """What a vendor's side may lack, and what that means."""
 

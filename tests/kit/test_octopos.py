@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import pytest
 
-from core.contract import Request
+from core.contract import Discount, Request
 from tests.simulators.octopos import OctoposSimulator
 
 TOKEN = "the-webhook-token-of-octopos"
+OFF = ("amount", "percentage")
 
 
 def error(code: int, message: str) -> tuple[int, Any]:
     return code, {"error": {"message": message, "code": code}}
+
+
+def discount(coupon: dict[str, Any]) -> Discount:
+    """Octopos shows it by its name, which ends with the redemption's id."""
+    name, _, redemption = coupon["name"].removesuffix(")").rpartition(" (")
+    amount, percentage = (coupon[what] and Decimal(coupon[what]) for what in OFF)
+    return Discount(redemption_id=redemption, name=name, amount=amount, percentage=percentage)
 
 
 class Octopos:
@@ -55,6 +64,9 @@ class Octopos:
     def paid(self, order_id: str, total: str) -> Any:
         lines = [("Cappuccino", 1, total)]
         return self.octopos.pays(2, lines=lines, order_number=order_id, deliver=False)
+
+    def coupons(self) -> dict[str, Discount]:
+        return {code: discount(row) for code, row in self.octopos.coupons.items()}
 
     def unknown(self, number: int) -> Any:
         return {"product_id": number, "product_name": "Cappuccino"}

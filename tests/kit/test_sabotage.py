@@ -91,6 +91,10 @@ POS = {
     ),
     "a poll finds what no webhook told": ("cafe, live=False", "cafe, live=True"),
     "a poll remembers by its cursor alone": ("after={cursor or 'now'}", "after=now"),
+    "it gives no coupon and says so": (
+        'taken off by hand."""\n        return None',
+        'taken off by hand."""\n        return malva.Coupon("10")',
+    ),
 }
 
 

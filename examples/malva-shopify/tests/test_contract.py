@@ -35,6 +35,7 @@ class Shopify:
     lacks: ClassVar = {
         "batches": "Shopify tells one thing in each webhook",
         "fetch": "a webhook brings the whole order",
+        "coupons": "a discount is taken off by hand: none is made at Shopify",
     }
     refusals: ClassVar = {  # https://shopify.dev/docs/api/admin-graphql#status-and-error-codes
         "too_many": (200, throttled()),

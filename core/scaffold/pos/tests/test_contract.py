@@ -24,7 +24,10 @@ class Acme:
     signature = "x-acme-signature"
     calls = "*"
     secrets = (SECRET, TOKEN)
-    lacks: ClassVar = {"fetch": "a webhook of Acme's tells everything"}
+    lacks: ClassVar = {
+        "fetch": "a webhook of Acme's tells everything",
+        "coupons": "Acme has none: a reward is taken off by hand",
+    }
     refusals: ClassVar = {
         "too_many": (429, {"error": "too many"}),
         "down": (503, {"error": "unavailable"}),
