@@ -104,7 +104,7 @@ class Frame:
 
     def file(self, name: str) -> str:
         """The address of a static file; it changes when the file does."""
-        return f"{STATIC}/{name}?v={hashlib.sha256(self._files[name]).hexdigest()[:12]}"
+        return f"{STATIC}/{name}?v={_digest(self._files[name])}"
 
     async def serve(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -112,8 +112,15 @@ class Frame:
         if content is None:
             return PlainTextResponse("not found", 404)
         keep = "public, max-age=31536000, immutable" if "v" in request.query_params else "no-cache"
-        headers = {"Cache-Control": keep, "X-Content-Type-Options": "nosniff"}
+        tag = f'"{_digest(content)}"'
+        headers = {"Cache-Control": keep, "X-Content-Type-Options": "nosniff", "ETag": tag}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
         return Response(content, headers=headers, media_type=mimetypes.guess_type(name)[0])
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def policy(framed_by: str) -> str:
