@@ -156,6 +156,15 @@ def revoke_all(tx: Tx, staff_id: int, now: datetime, *, but: int | None = None) 
     return _revoke(tx, theirs if but is None else theirs & (staff_sessions.c.id != but), now)
 
 
+def revoke_on_tills(tx: Tx, staff_id: int, now: datetime) -> None:
+    theirs = staff_sessions.c.staff_id == staff_id
+    _revoke(tx, theirs & staff_sessions.c.device_id.is_not(None), now)
+
+
+def revoke_on_device(tx: Tx, device_id: int, now: datetime) -> None:
+    _revoke(tx, staff_sessions.c.device_id == device_id, now)
+
+
 def _revoke(tx: Tx, which: sa.ColumnElement[bool], now: datetime) -> int:
     statement = sa.update(staff_sessions).where(which, staff_sessions.c.revoked_at.is_(None))
     return tx.execute(statement.values(revoked_at=now)).rowcount

@@ -33,10 +33,17 @@ whoever fails on purpose must not lock the owner out for a day."""
 
 
 class ToCheck(NamedTuple):
-    """What a password is held against; for an unknown login a hash that nothing matches."""
+    """What a password or PIN is held against; for an unknown login a hash that nothing matches."""
 
     staff_id: int | None
-    password_hash: str
+    secret_hash: str
+
+
+class Known(NamedTuple):
+    """Who gave the right password, and whether a second factor is still to be given."""
+
+    staff_id: int
+    second_factor: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +56,11 @@ class Passed:
 
 
 def to_check(tx: Tx, login: str) -> ToCheck:
-    row = tx.execute(
-        sa.select(staff.c.id, staff.c.password_hash).where(
-            staff.c.login == login.strip().lower(), staff.c.disabled_at.is_(None)
-        )
-    ).one_or_none()
-    return ToCheck(None, _nobody()) if row is None else ToCheck._make(row)
+    return _to_check(tx, login, staff.c.password_hash)
+
+
+def pin_to_check(tx: Tx, login: str) -> ToCheck:
+    return _to_check(tx, login, staff.c.pin_hash)
 
 
 def own(tx: Tx, by: Member) -> ToCheck:
@@ -62,10 +68,11 @@ def own(tx: Tx, by: Member) -> ToCheck:
     return to_check(tx, by.login)
 
 
-def matches(check: ToCheck, password: str) -> bool:
-    """Whether it is the password. Slow: never on the event loop, never in a transaction."""
+def matches(check: ToCheck, secret: str) -> bool:
+    """Whether it is the password, or the PIN. Slow: neither on the event loop nor in a
+    transaction."""
     try:
-        PasswordHasher().verify(check.password_hash, password[: LONGEST_PASSWORD + 1])
+        PasswordHasher().verify(check.secret_hash, secret[: LONGEST_PASSWORD + 1])
     except (VerificationError, InvalidHashError):
         return False
     return check.staff_id is not None
@@ -75,26 +82,37 @@ def first_step(
     tx: Tx, check: ToCheck, right: bool, user_agent: str, now: datetime
 ) -> Passed | None:
     """What a password opens; None where it opens nothing."""
-    if check.staff_id is None or not attempt(tx, check.staff_id, right, now):
-        return None
-    row = tx.execute(sa.select(staff).where(staff.c.id == check.staff_id)).one()
-    if row.disabled_at is not None or row.password_hash != check.password_hash:
-        return None  # changed while the hash was worked out
-    if row.totp_secret is not None:
-        return Passed(row.id, None)
-    return Passed(row.id, _enter(tx, row.id, user_agent, now))
+    known = password(tx, check, right, now)
+    if known is None or known.second_factor:
+        return None if known is None else Passed(known.staff_id, None)
+    return Passed(known.staff_id, _enter(tx, known.staff_id, user_agent, now))
 
 
 def second_step(
-    tx: Tx, staff_id: int, code: str, keys: Keys, user_agent: str, now: datetime
+    tx: Tx, staff_id: int, given: str, keys: Keys, user_agent: str, now: datetime
 ) -> str | None:
     """The new session's token, for whoever has passed `first_step`; None for a wrong code."""
-    if is_locked(tx, staff_id, now):
-        return None  # before the code is looked at: a recovery code isn't used up for nothing
-    right = second_factor.accepts(tx, staff_id, code, keys, now)
-    if not attempt(tx, staff_id, right, now):
+    if not code(tx, staff_id, given, keys, now):
         return None
     return _enter(tx, staff_id, user_agent, now)
+
+
+def password(tx: Tx, check: ToCheck, right: bool, now: datetime) -> Known | None:
+    """Whose password it was; None where it was nobody's, or nobody may try now."""
+    if check.staff_id is None or not attempt(tx, check.staff_id, right, now):
+        return None
+    row = tx.execute(sa.select(staff).where(staff.c.id == check.staff_id)).one()
+    if row.disabled_at is not None or row.password_hash != check.secret_hash:
+        return None  # changed while the hash was worked out
+    return Known(row.id, row.totp_secret is not None)
+
+
+def code(tx: Tx, staff_id: int, given: str, keys: Keys, now: datetime) -> bool:
+    """Whether it is theirs, for whoever has given their password."""
+    if is_locked(tx, staff_id, now):
+        return False  # before the code is looked at: a recovery code isn't used up for nothing
+    right = second_factor.accepts(tx, staff_id, given, keys, now)
+    return attempt(tx, staff_id, right, now)
 
 
 def is_locked(tx: Tx, staff_id: int, now: datetime) -> bool:
@@ -145,6 +163,17 @@ def _enter(tx: Tx, staff_id: int, user_agent: str, now: datetime) -> str:
     forgive(tx, staff_id)
     eventlog.log(tx, "signed_in", now, staff_id=staff_id)
     return sessions.start(tx, staff_id, user_agent, now)
+
+
+def _to_check(tx: Tx, login: str, secret: sa.ColumnElement[str | None]) -> ToCheck:
+    row = tx.execute(
+        sa.select(staff.c.id, secret).where(
+            staff.c.login == login.strip().lower(),
+            staff.c.disabled_at.is_(None),
+            secret.is_not(None),
+        )
+    ).one_or_none()
+    return ToCheck(None, _nobody()) if row is None else ToCheck._make(row)
 
 
 @cache

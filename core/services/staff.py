@@ -28,7 +28,7 @@ LONGEST_PASSWORD = 1024
 @dataclass(frozen=True, slots=True)
 class Colleague:
     """A member of staff as another one sees them: `cafes` are the slugs of those that both have to
-    do with. `may_change`: whether the other may."""
+    do with. `pin`: whether they have chosen one. `may_change`: whether the other may."""
 
     id: int
     login: str
@@ -37,6 +37,7 @@ class Colleague:
     cafes: Sequence[str]
     active: bool
     second_factor: bool
+    pin: bool
     may_change: bool
 
 
@@ -175,6 +176,15 @@ def reset_password(
     _log(tx, "password_reset", by, staff_id, now)
 
 
+def clear_pin(tx: Tx, by: Member, staff_id: int, now: datetime) -> None:
+    """For one that somebody else has seen: they are signed out of every till, and choose another
+    there with their password."""
+    _to_change(tx, by, staff_id)
+    tx.execute(sa.update(staff).where(staff.c.id == staff_id).values(pin_hash=None))
+    sessions.revoke_on_tills(tx, staff_id, now)
+    _log(tx, "pin_cleared", by, staff_id, now)
+
+
 def change_own_password(
     tx: Tx, by: Member, password_hash: str, session_id: int, now: datetime
 ) -> None:
@@ -248,6 +258,7 @@ def _colleague(by: Member, row: Any, works: set[int], slugs: dict[int, str]) -> 
         cafes=[slugs[cafe_id] for cafe_id in sorted(works) if by.has(cafe_id)],
         active=row.disabled_at is None,
         second_factor=row.totp_secret is not None,
+        pin=row.pin_hash is not None,
         may_change=row.id != by.id and whole and may_appoint(by.role, row.role),
     )
 

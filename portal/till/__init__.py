@@ -1,1 +1,18 @@
 """`/till`: the cashier's page, in a browser that is bound to a till. `door.py` is who is let in."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute
+
+from portal.frame import Frame
+from portal.till.door import TillOffice
+from portal.till.password import PasswordRoom
+from portal.till.sign_in import SignInRoom
+
+ROOMS = (SignInRoom, PasswordRoom)
+"""Under /till."""
+
+
+def routes(frame: Frame) -> list[BaseRoute]:
+    office = TillOffice(frame)
+    return [route for room in ROOMS for route in room(office).routes()]
