@@ -151,6 +151,7 @@ def start(
     reward_ids: Sequence[str],
     now: datetime,
     language: str | None = None,
+    staff_id: int | None = None,
 ) -> Picked:
     """A redemption that the till starts for the guest of its visit: held at once where their card
     was scanned, otherwise they are asked in their messenger first.
@@ -175,12 +176,12 @@ def start(
         visit_id=found.id,
     )
     if row.status == "awaiting_guest":
-        redemptions.log(tx, "redeem_asked", row, now)
+        redemptions.log(tx, "redeem_asked", row, now, staff_id=staff_id)
         redemptions.tell(
             tx, row, "redemption_question", now, lane=ANSWER, expires_at=row.expires_at
         )
     else:
-        redemptions.log(tx, "redeem_held", row, now)
+        redemptions.log(tx, "redeem_held", row, now, staff_id=staff_id)
     redemptions.ring(tx, row)
     return _picked(tx, till, row, visit, language)
 
