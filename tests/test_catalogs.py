@@ -20,9 +20,9 @@ PLACEHOLDER = re.compile(r"\{\w+\}")
 NO_WORDS = re.compile(rf"{PLACEHOLDER.pattern}|\S+@\S+")
 
 MENU = {
-    "en": "☕ My card · 🏆 Points · ⭐ Rewards · ⚙️ Settings",
-    "sr": "☕ Moja kartica · 🏆 Poeni · ⭐ Nagrade · ⚙️ Podešavanja",
-    "ru": "☕ Моя карта · 🏆 Баллы · ⭐ Награды · ⚙️ Настройки",
+    "en": "☕ My card · 🏆 Points · ⭐ Rewards · 👥 Invite · ⚙️ Settings",
+    "sr": "☕ Moja kartica · 🏆 Poeni · ⭐ Nagrade · 👥 Pozovi · ⚙️ Podešavanja",
+    "ru": "☕ Моя карта · 🏆 Баллы · ⭐ Награды · 👥 Пригласить · ⚙️ Настройки",
 }
 ANSWERS = {
     "en": "Yes · No · Skip · Back",

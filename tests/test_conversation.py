@@ -107,7 +107,7 @@ def test_options_that_are_too_many_become_a_list_whose_numbers_count() -> None:
 
 def test_the_menu_is_known_in_every_language() -> None:
     labels = {o.label: o.value for code in LANGUAGES for row in menu.options(code) for o in row}
-    assert len(labels) == 4 * len(LANGUAGES)
+    assert len(labels) == 5 * len(LANGUAGES)
     assert all(menu.named(label) == value for label, value in labels.items())
 
 

@@ -29,7 +29,7 @@ before `sent` tells nothing new."""
 
 _PHONE = re.compile(r"\+\d{6,15}", re.ASCII)
 _STARTED = re.compile(r"(?i)\W*start(?:\s+([a-z0-9_-]{1,64}))?(?![\w-])", re.ASCII)
-_NAMED = re.compile(r"(?<![\w-])(?:cafe|invite|link)_[A-Za-z0-9_-]{1,57}(?![\w-])", re.ASCII)
+_NAMED = re.compile(r"(?<![\w-])(?:cafe|inv|link)_[A-Za-z0-9_-]{1,57}(?![\w-])", re.ASCII)
 LONGEST_START = 200
 """Characters of the text that a join link fills in, with what a guest has added."""
 

@@ -13,6 +13,7 @@ from core.contract import Chose, Content, Said, SharedPhone, Started
 from core.conversation import (
     card,
     help,
+    invite,
     menu,
     messengers,
     my_data,
@@ -28,6 +29,7 @@ from core.conversation.types import (
     Erased,
     Event,
     Exported,
+    InvitationLoaded,
     Joined,
     Linked,
     LinkOffered,
@@ -72,7 +74,11 @@ def _guest_did(state: State, event: Content, view: View, now: datetime) -> Step:
         case Chose(value):
             return _chose(state, view, value)
         case Started(payload):
-            return messengers.followed(state, payload) or menu.started(state, view, payload)
+            return (
+                messengers.followed(state, payload)
+                or invite.followed(state, view, payload)
+                or menu.started(state, view, payload)
+            )
         case SharedPhone(phone, own=True):
             return Step(NOTHING, (), (ProvePhone(phone),))
         case SharedPhone():
@@ -120,6 +126,7 @@ _CHOICES: Mapping[str, Callable[[State, View, str], Step]] = {
     "reward": rewards.chosen,
     "basket": rewards.in_basket,
     "redeem": rewards.of_one,
+    "invite": invite.asked,
     "settings": settings.listed,
     "set": settings.opened,
     "language": settings.chose_language,
@@ -142,6 +149,7 @@ _OUTCOMES: Mapping[type, Callable[[State, View, Any], Step]] = {
     Registered: registration.registered,
     Joined: menu.joined,
     PointsLoaded: points.shown,
+    InvitationLoaded: invite.shown,
     PhoneProven: settings.phone_proven,
     LinkOffered: messengers.code_given,
     Linked: messengers.linked,

@@ -12,7 +12,8 @@ from core.i18n import LANGUAGES, N_, Words, words
 
 ROWS: tuple[tuple[tuple[str, str], ...], ...] = (
     (("card", N_("☕ My card")), ("points", N_("🏆 Points"))),
-    (("rewards", N_("⭐ Rewards")), ("settings", N_("⚙️ Settings"))),
+    (("rewards", N_("⭐ Rewards")), ("invite", N_("👥 Invite"))),
+    (("settings", N_("⚙️ Settings")),),
 )
 """Each option's value, and its label in English."""
 

@@ -69,6 +69,6 @@ def refused(state: State, view: View, outcome: LinkRefused) -> Step:
         "This code doesn't work: it was used already, or is older than 10 minutes."
     )
     if view.guest is None and state.asked is None:
-        state = State(asked="language", cafe=state.cafe)
+        state = State(asked="language", cafe=state.cafe, invitation=state.invitation)
     step = asked(state, view)
     return Step(step.state, tuple(noted(note, reply) for reply in step.replies))

@@ -63,7 +63,7 @@ def left(state: State) -> State:
 # -- of everybody ----------------------------------------------------------------------------------
 
 
-def _language(w: Words, view: View) -> Outbound:
+def _language(w: Words, view: View, state: State) -> Outbound:
     first = view.guest.language if view.guest else view.language
     order = sorted(LANGUAGES, key=lambda language: language != first)
     languages = [Option(f"language:{code}", LANGUAGE_NAMES[code]) for code in order]
@@ -74,11 +74,20 @@ def _language(w: Words, view: View) -> Outbound:
     privacy = w.text("The privacy notice says how we treat your data.")
     link = Link(w.text("Privacy notice"), view.privacy_url)
     return Outbound(
-        text=f"{welcome}\n{privacy}\n\n{text}",
+        text="\n".join([*_invited(w, view, state), welcome, privacy, "", text]),
         language=w.language,
         options=_column(*languages),
         links=(link,),
     )
+
+
+def _invited(w: Words, view: View, state: State) -> list[str]:
+    """What the invitation says that somebody new came by."""
+    invited = view.invitation(state.invitation) if state.invitation else None
+    if invited is None or not invited.points:
+        return []
+    points = w.points(invited.points, invited.unit)
+    return [w.text("A friend invites you: with your first order you get {points}.", points=points)]
 
 
 def _name(w: Words, view: View) -> Outbound:
@@ -215,7 +224,6 @@ def _column(*options: Option) -> Rows:
 
 
 _ASK: dict[str, Callable[[Words, View], Outbound]] = {
-    "language": _language,
     "name": _name,
     "phone": _phone,
     "cafe": _cafe,
@@ -228,6 +236,7 @@ _ASK: dict[str, Callable[[Words, View], Outbound]] = {
     "erase": _erase,
 }
 _ASK_ON: dict[str, Callable[[Words, View, State], Outbound]] = {
+    "language": _language,
     "rewards": shelf.listed,
     "basket": shelf.basket,
 }

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from core.contract import Chose, Content, Said, SharedPhone, Started
-from core.conversation import answers, help, menu, messengers, points
+from core.conversation import answers, help, invite, menu, messengers, points
 from core.conversation.questions import asked, question, refused, words_of
 from core.conversation.speech import command, noted, picked
 from core.conversation.types import (
@@ -26,6 +26,7 @@ from core.conversation.types import (
     Step,
 )
 from core.conversation.views import View
+from core.domain import invitations
 from core.i18n import LANGUAGES, Words
 
 QUESTIONS = ("language", "name", "phone", "cafe")
@@ -34,7 +35,7 @@ QUESTIONS = ("language", "name", "phone", "cafe")
 def heard(state: State, event: Content, view: View, now: datetime) -> Step:
     """What a guest to be did."""
     if state.asked not in QUESTIONS:  # new; or it was a guest when something else was asked
-        state = State(cafe=state.cafe)
+        state = State(cafe=state.cafe, invitation=state.invitation)
     match event:
         case Started(payload):
             return messengers.followed(state, payload) or _started(state, view, payload)
@@ -66,6 +67,8 @@ def recognised(state: State, view: View, outcome: Recognised) -> Step:
     if found := points.listed(outcome.balances, w):
         lines.append(w.text("Your balance: {points}.", points=found))
     lines += imported_line(outcome.imported, w)
+    if state.invitation:
+        lines.append(w.text(invite.NEW_GUESTS_ONLY))
     return Step(NOTHING, (menu.reply(w.language, "\n".join(lines)),), (ShowCard(),))
 
 
@@ -86,12 +89,22 @@ def imported_line(imported: Sequence[Balance], w: Words) -> list[str]:
 
 
 def _started(state: State, view: View, payload: str | None) -> Step:
-    state = replace(state, cafe=menu.linked_cafe(payload, view) or state.cafe)
+    state = _linked(state, view, payload)
     if state.asked is None and view.phone:
         return Step(state, (), (FindGuest(view.phone),))
     if state.asked in (None, "cafe"):  # the link may just have answered it
         return _next(state, view)
     return asked(state, view)
+
+
+def _linked(state: State, view: View, payload: str | None) -> State:
+    """What a link has answered: the cafe, or whose invitation it was and so, unless another link
+    has named one, the cafe of theirs."""
+    code = invitations.linked(payload)
+    invited = view.invitation(code) if code else None
+    if invited is not None:
+        return replace(state, invitation=code, cafe=state.cafe or invited.cafe)
+    return replace(state, cafe=menu.linked_cafe(payload, view) or state.cafe)
 
 
 def _said(state: State, view: View, text: str, now: datetime) -> Step:
@@ -143,7 +156,9 @@ def _next(state: State, view: View) -> Step:
     assert state.name
     assert state.language
     phone = view.phone if state.phone is None else state.phone
-    register = Register(state.name, state.language, phone or None, _cafe(state, view))
+    register = Register(
+        state.name, state.language, phone or None, _cafe(state, view), state.invitation
+    )
     return Step(state, (), (register,))
 
 

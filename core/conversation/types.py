@@ -21,7 +21,7 @@ from core.phrases import Reason
 class State:
     """`asked` is the question or list that is open; of rewards, `programme` is whose they are and
     `basket` what is in it (ids with commas between them). The rest are the answers of a guest to
-    be: None is unanswered; an empty `phone` was skipped."""
+    be: None is unanswered; an empty `phone` was skipped. `invitation`: the code they came by."""
 
     asked: str | None = None
     programme: str | None = None
@@ -30,6 +30,7 @@ class State:
     name: str | None = None
     phone: str | None = None
     cafe: str | None = None
+    invitation: str | None = None
 
     def to_json(self) -> dict[str, str] | None:
         """A small document, or None where nothing is under way."""
@@ -60,12 +61,14 @@ class FindGuest:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """→ Registered, or Recognised where the proven phone has become somebody's meanwhile."""
+    """→ Registered, or Recognised where the proven phone has become somebody's meanwhile.
+    `invitation`: the code they came by."""
 
     name: str
     language: str
     phone: str | None
     cafe: str | None
+    invitation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,11 @@ class ShowCard:
 @dataclass(frozen=True, slots=True)
 class LoadPoints:
     """→ PointsLoaded"""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadInvitation:
+    """→ InvitationLoaded"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +169,7 @@ Intention = (
     | Register
     | ShowCard
     | LoadPoints
+    | LoadInvitation
     | Join
     | ProvePhone
     | Change
@@ -258,6 +267,19 @@ class PointsLoaded:
 
 
 @dataclass(frozen=True, slots=True)
+class InvitationLoaded:
+    """`links`: title and address of each messenger. The points (of `unit`) are what a friend's
+    first paid order gives to either side; `friends` have come so far and `brought` points."""
+
+    links: tuple[tuple[str, str], ...]
+    inviter_points: int
+    friend_points: int
+    unit: str
+    friends: int = 0
+    brought: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LinkOffered:
     """`links`: title and address of each other messenger, where the address brings the code."""
 
@@ -319,6 +341,7 @@ Outcome = (
     | Joined
     | PhoneProven
     | PointsLoaded
+    | InvitationLoaded
     | LinkOffered
     | Linked
     | LinkRefused

@@ -88,6 +88,17 @@ class TillAsks:
 
 
 @dataclass(frozen=True, slots=True)
+class Invited:
+    """What an invitation says: `cafe` (a slug) is the inviter's own, `points` of `unit` the
+    friend's; `own`: it is this guest's."""
+
+    cafe: str | None
+    points: int
+    unit: str
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """One chat as it is now.
 
@@ -99,6 +110,7 @@ class View:
     shelf           the rewards of a programme (its id), or of the guest's own; None: there are none
     picked          what the guest picked last and no till has confirmed, by its id
     till_asks       what a till waits for
+    invitation      what a code says; None: it is nobody's
     region          whose phone numbers may be typed without their country (ISO 3166)
     """
 
@@ -110,6 +122,7 @@ class View:
     shelf: Callable[[str | None], Shelf | None] = lambda programme: None
     picked: Callable[[], str | None] = lambda: None
     till_asks: Callable[[], TillAsks | None] = lambda: None
+    invitation: Callable[[str], Invited | None] = lambda code: None
     name: str | None = None
     language: str = "en"
     phone: str | None = None

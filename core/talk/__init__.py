@@ -32,6 +32,7 @@ from core.conversation.types import (
     FindGuest,
     Intention,
     Join,
+    LoadInvitation,
     LoadPoints,
     OfferLink,
     Outcome,
@@ -47,7 +48,7 @@ from core.conversation.views import View
 from core.domain.phones import told_phone
 from core.services import contacts, messages, window
 from core.storage.tx import Tx
-from core.talk import connecting, joining, keeping, redeeming
+from core.talk import connecting, inviting, joining, keeping, redeeming
 from core.talk.house import House
 from core.talk.looking import Looking
 from core.talk.turn import Turn
@@ -67,6 +68,7 @@ _CARRY_OUT: dict[type[Intention], Callable[[Turn, Any], Outcome | None]] = {
     ProvePhone: joining.prove_phone,
     ShowCard: keeping.show_card,
     LoadPoints: keeping.load_points,
+    LoadInvitation: inviting.load_invitation,
     Change: keeping.change,
     Export: keeping.export,
     Erase: keeping.erase,
@@ -77,7 +79,7 @@ _CARRY_OUT: dict[type[Intention], Callable[[Turn, Any], Outcome | None]] = {
     CancelPicked: redeeming.cancel,
     AnswerTill: redeeming.answer,
 }
-_CHANGE_NOTHING = ShowCard | LoadPoints
+_CHANGE_NOTHING = ShowCard | LoadPoints | LoadInvitation
 
 
 def talk(

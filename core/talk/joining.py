@@ -15,7 +15,7 @@ from core.conversation.types import (
     Register,
     Registered,
 )
-from core.services import cafes, guests, importing, linking
+from core.services import cafes, guests, importing, linking, referrals
 from core.talk.turn import Turn
 
 
@@ -44,6 +44,8 @@ def register(turn: Turn, wanted: Register) -> Recognised | Registered:
         phone_proven=proven,
     )
     turn.become(guest_id)
+    if wanted.invitation:
+        referrals.add(turn.tx, wanted.invitation, guest_id, turn.now)
     public_id = guests.profile(turn.tx, guest_id).public_id
     turn.tx.tell(GuestJoined(guest_id=public_id, cafe=wanted.cafe or "", channel=turn.channel))
     return Registered(_claim(turn, wanted.phone) if proven and wanted.phone else ())

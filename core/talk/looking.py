@@ -8,6 +8,7 @@ from functools import cached_property
 from core.conversation.views import (
     CafeView,
     GuestView,
+    Invited,
     Messenger,
     Picked,
     RewardView,
@@ -22,6 +23,7 @@ from core.services import (
     cafes,
     connecting,
     guests,
+    invitations,
     redemptions,
     rewards,
     spending,
@@ -50,6 +52,7 @@ class Looking:
             shelf=self._shelf,
             picked=lambda: next((one.id for one in self._picked if one.qr), None),
             till_asks=self._till_asks,
+            invitation=self._invitation,
             name=contact.name,
             language=best_language(contact.language),
             phone=contact.phone,
@@ -83,6 +86,16 @@ class Looking:
             home=CafeView(*known.home) if known.home else None,
             offers=known.offers,
             told_on=known.told_on,
+        )
+
+    def _invitation(self, code: str) -> Invited | None:
+        turn = self._turn
+        promise = invitations.look_up(turn.tx, code)
+        if promise is None:
+            return None
+        terms, own = promise.terms, promise.inviter_id == turn.contact.guest_id
+        return Invited(
+            promise.cafe, terms.friend_points if terms else 0, terms.unit if terms else "", own
         )
 
     # -- rewards ----------------------------------------------------------------------------------

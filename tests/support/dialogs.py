@@ -11,6 +11,7 @@
     most_options = 2                   # only where so few fit on a message
     messenger = { name = "Ana" }       # what it tells of the guest; its language is the one played
     guests = [{ name = "Ana", phone = "+381601234567", points = 850 }]    # known before, proven
+    guests = [{ name = "Mila", phone = "+381607654321", invitation = "AAAABBBBCCCCDDDD" }]   # a code
     imported = [{ phone = "+381601234567", points = 340 }]
     steps = [
       { start = "cafe_bife", replies = ["Which language do you prefer?"] },
@@ -146,6 +147,9 @@ def prepare(tx: Tx, dialog: Dialog, language: str, keys: Keys, now: datetime) ->
             phone_proven=known.get("proven", True),
         )
         _give(tx, guest_id, first, known.get("points", 0), now)
+        if code := known.get("invitation"):
+            row = {"code": code, "guest_id": guest_id, "created_at": now}
+            tx.execute(sa.insert(tables.invitations).values(**row))
     for waiting in dialog.imported:
         row = {"cafe_id": first, "name": "", "language": language, "created_at": now, **waiting}
         tx.execute(sa.insert(tables.imported_guests).values(**row))
