@@ -11,7 +11,7 @@
     most_options = 2                   # only where so few fit on a message
     messenger = { name = "Ana" }       # what it tells of the guest; its language is the one played
     guests = [{ name = "Ana", phone = "+381601234567", points = 850 }]    # known before, proven
-    guests = [{ name = "Mila", phone = "+381607654321", invitation = "AAAABBBBCCCCDDDD" }]   # a code
+    guests = [{ name = "Mila", phone = "+381607654321", invitation = "AAAABBBBCCCCDDDD" }]   # code
     imported = [{ phone = "+381601234567", points = 340 }]
     steps = [
       { start = "cafe_bife", replies = ["Which language do you prefer?"] },
