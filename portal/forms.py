@@ -19,7 +19,8 @@ from core.services.errors import Rejected
 LARGEST = 64 * 1024
 LARGEST_WITH_FILE = 8 * 1024 * 1024
 """More than any file may have, so that one that is too large can be told from what is no form."""
-MOST_FIELDS = 200
+MOST_FIELDS = 1000
+"""A till's page has a field for each product."""
 MULTIPART = "multipart/form-data"
 LARGEST_ID = 2**63 - 1
 _DIGITS = 9
@@ -45,6 +46,15 @@ class Form:
 
     def all(self, name: str) -> list[str]:
         return [value for key, value in self._fields if key == name]
+
+    def by_row(self, name: str) -> dict[int, str]:
+        """What the fields `name_<row>` say, by their rows; those left empty aside."""
+        found = {}
+        for key, value in self._fields:
+            row = row_id(key.removeprefix(f"{name}_")) if key.startswith(f"{name}_") else None
+            if row is not None and value.strip():
+                found[row] = value.strip()
+        return found
 
     def file(self, name: str) -> bytes | None:
         """What is in the file; None where none was chosen."""

@@ -1,4 +1,4 @@
-"""Orders that came without a guest: for 48 hours the staff can give one to the guest whose it is."""
+"""Orders that came without a guest: for 48 hours the staff can give each to whose it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.services import orders, till_sessions
 from core.services.orders import CLAIM_WITHIN, Counted
 from core.services.purchases import open_visit
 from core.services.till_sessions import TillSession
-from core.storage.tables import order_lines
+from core.storage.tables import cafes, order_lines
 from core.storage.tables import orders as rows
 from core.storage.tx import Tx
 
@@ -23,12 +23,13 @@ _o, _l = rows.c, order_lines.c
 
 class Unclaimed(NamedTuple):
     """`total_minor` is what refunds have left of it; `lines` what was bought, as the till system
-    calls it, with decimal text for how much."""
+    calls it, with decimal text for how much; `timezone` is the cafe's."""
 
     source: str
     order_id: str
     total_minor: int
     received_at: datetime
+    timezone: str
     lines: Sequence[tuple[str, str]]
 
 
@@ -36,7 +37,10 @@ def recent(tx: Tx, by: TillSession, now: datetime) -> Sequence[Unclaimed]:
     """Of the till's cafe, the newest first."""
     left = _o.total_minor - _o.refunded_minor
     found = tx.execute(
-        sa.select(_o.id, _o.source, _o.order_id, left.label("left"), _o.received_at)
+        sa.select(
+            _o.id, _o.source, _o.order_id, left.label("left"), _o.received_at, cafes.c.timezone
+        )
+        .join_from(rows, cafes)
         .where(
             _o.cafe_id == by.till.cafe.id,
             _o.guest_id.is_(None),
@@ -48,7 +52,14 @@ def recent(tx: Tx, by: TillSession, now: datetime) -> Sequence[Unclaimed]:
     ).all()
     lines = _lines(tx, [row.id for row in found])
     return [
-        Unclaimed(row.source, row.order_id, row.left, row.received_at, lines.get(row.id, []))
+        Unclaimed(
+            row.source,
+            row.order_id,
+            row.left,
+            row.received_at,
+            row.timezone,
+            lines.get(row.id, []),
+        )
         for row in found
     ]
 
