@@ -1,4 +1,4 @@
-"""`/portal/programme`: what is earned for money, and what a typical order would give."""
+"""`/portal/programme`: what is earned for money and by invitations, and what these would give."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from portal.office import Call, Office, to
 
 PATH = "/portal/programme"
 ONE = f"{PATH}/{{id}}"
+INVITATIONS = f"{ONE}/invitations"
+
+Texts = dict[str, str]
 
 
 class ProgrammeRoom:
@@ -30,6 +33,8 @@ class ProgrammeRoom:
             office.get(PATH, self.show, "programme"),
             office.post(ONE, self.change, "programme"),
             office.post(f"{ONE}/preview", self.preview, "programme"),
+            office.post(INVITATIONS, self.change_invitations, "programme"),
+            office.post(f"{INVITATIONS}/preview", self.preview_invitations, "programme"),
         ]
 
     async def show(self, call: Call) -> Response:
@@ -59,32 +64,51 @@ class ProgrammeRoom:
         would = await self._would(call, scheme, sent=True)
         return self._office.piece(call, "preview.html", would=would)
 
+    async def change_invitations(self, call: Call) -> Response:
+        scheme = await self._office.read(call, schemes.one, call.id())
+        try:
+            wanted = _wanted_points(call)
+            if call.form.field("preview"):
+                return await self._page(call, sent=scheme)
+            now = self._office.gateway.now()
+            await self._office.write(call, schemes.change_invitations, scheme.id, now=now, **wanted)
+        except Rejected as error:
+            return await self._page(call, error, sent=scheme)
+        return to(PATH, "saved")
+
+    async def preview_invitations(self, call: Call) -> Response:
+        scheme = await self._office.read(call, schemes.one, call.id())
+        would = await self._invitations_would(call, scheme, sent=True)
+        return self._office.piece(call, "invitations_preview.html", invitations=would)
+
     async def _page(
         self, call: Call, error: Rejected | None = None, sent: Scheme | None = None
     ) -> Response:
-        """`sent`: whose form came in, and is shown as it was written."""
+        """`sent`: of which programme a form came in, and is shown as it was written."""
         known = await self._office.read(call, schemes.everyone)
-        shown = []
-        for scheme in known:
-            mine = sent is not None and scheme.id == sent.id
-            mistake = said.rejected(error.code, call.w) if error and mine else ""
-            would = await self._would(call, scheme, sent=mine)
-            shown.append((scheme, self._fields(call, scheme, sent=mine), would, mistake))
+        mistake = said.rejected(error.code, call.w) if error else ""
+        shown = [
+            await self._shown(call, scheme, mistake, sent is not None and scheme.id == sent.id)
+            for scheme in known
+        ]
         return self._office.page(
             call, "programme.html", status=422 if error else 200, programmes=shown
         )
 
-    def _fields(self, call: Call, scheme: Scheme, *, sent: bool) -> dict[str, str]:
+    async def _shown(self, call: Call, scheme: Scheme, mistake: str, sent: bool) -> dict[str, Any]:
+        """One programme's two forms; one of them may have been `sent`."""
+        earning = sent and _is_sent(call, "earn_minor")
+        inviting = sent and _is_sent(call, "inviter_points")
+        fields = _fields(scheme)
         if sent:
-            return {
-                name: call.form.field(name)
-                for name in ("name", "unit", "earn_minor", "earn_points")
-            }
+            fields |= {name: call.form.field(name) for name in fields if _is_sent(call, name)}
         return {
-            "name": scheme.name,
-            "unit": scheme.unit,
-            "earn_minor": written(scheme.earn_minor, scheme.currency, exponent(scheme.currency)),
-            "earn_points": str(scheme.earn_points),
+            "scheme": scheme,
+            "fields": fields,
+            "would": await self._would(call, scheme, sent=earning),
+            "invitations": await self._invitations_would(call, scheme, sent=inviting),
+            "mistake": mistake if earning else "",
+            "invitations_mistake": mistake if inviting else "",
         }
 
     def _wanted(self, call: Call, scheme: Scheme) -> dict[str, Any]:
@@ -94,7 +118,7 @@ class ProgrammeRoom:
             "earn_points": call.form.whole("earn_points"),
         }
 
-    async def _would(self, call: Call, scheme: Scheme, *, sent: bool) -> dict[str, str] | None:
+    async def _would(self, call: Call, scheme: Scheme, *, sent: bool) -> Texts | None:
         """What a typical order would give, in words; None where the form makes no sense yet."""
         rates, unit = Rates(scheme.earn_minor, scheme.earn_points), scheme.unit
         if sent:
@@ -110,3 +134,46 @@ class ProgrammeRoom:
         given = award(Sale(rates, total, total), currency=scheme.currency, carry_minor=0)
         total_text = call.w.money(total, scheme.currency)
         return {"order": total_text, "gives": call.w.points(given.points, unit)}
+
+    async def _invitations_would(self, call: Call, scheme: Scheme, *, sent: bool) -> Texts | None:
+        """What a friend who comes would give, and would have in the last 30 days, in words."""
+        inviter, friend, w = scheme.inviter_points, scheme.friend_points, call.w
+        if sent:
+            try:
+                wanted = _wanted_points(call)
+            except Rejected:
+                return None
+            inviter, friend = wanted["inviter_points"], wanted["friend_points"]
+        now = self._office.gateway.now()
+        friends = await self._office.read(call, schemes.friends_lately, scheme, now)
+        came = w.count(
+            "{count} invited friend paid a first order in the last 30 days: {points} in all.",
+            "{count} invited friends paid a first order in the last 30 days: {points} in all.",
+            friends,
+            points=w.points(friends * (inviter + friend), scheme.unit),
+        )
+        return {
+            "inviter": w.points(inviter, scheme.unit),
+            "friend": w.points(friend, scheme.unit),
+            "lately": came if friends else "",
+        }
+
+
+def _fields(scheme: Scheme) -> Texts:
+    """What the forms say before anybody has written in them."""
+    return {
+        "name": scheme.name,
+        "unit": scheme.unit,
+        "earn_minor": written(scheme.earn_minor, scheme.currency, exponent(scheme.currency)),
+        "earn_points": str(scheme.earn_points),
+        "inviter_points": str(scheme.inviter_points),
+        "friend_points": str(scheme.friend_points),
+    }
+
+
+def _is_sent(call: Call, field: str) -> bool:
+    return bool(call.form.all(field))
+
+
+def _wanted_points(call: Call) -> dict[str, int]:
+    return {name: call.form.whole(name) for name in ("inviter_points", "friend_points")}

@@ -1,4 +1,4 @@
-"""Programmes as those who run them see them: what is earned for money, and in what."""
+"""Programmes as those who run them see them: what is earned for money and by invitations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.services import cafes as cafe_service
 from core.services import eventlog
 from core.services.errors import Missing, Rejected
 from core.services.permission import Place, places, require, require_programme
-from core.storage.tables import cafes, orders, programmes
+from core.storage.tables import cafes, orders, programmes, referrals
 from core.storage.tx import Tx
 
 UNITS = ("points", "stamps")
@@ -26,8 +26,9 @@ TYPICAL_MAJOR = 10
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """`earn_minor` spent gives `earn_points`. `cafes`: those of `by`'s that use it. `whole`:
-    whether that is all of them, so that `by` may change what belongs to it."""
+    """`earn_minor` spent gives `earn_points`; an invited friend's first paid order gives either
+    side theirs. `cafes`: those of `by`'s that use it. `whole`: whether that is all of them, so that
+    `by` may change what belongs to it."""
 
     id: int
     name: str
@@ -35,6 +36,8 @@ class Scheme:
     unit: str
     earn_minor: int
     earn_points: int
+    inviter_points: int
+    friend_points: int
     cafes: Sequence[Place]
     whole: bool
 
@@ -57,6 +60,8 @@ def everyone(tx: Tx, by: Member) -> Sequence[Scheme]:
             row.unit,
             row.earn_minor,
             row.earn_points,
+            row.inviter_points,
+            row.friend_points,
             [place for place in theirs if place.programme_id == row.id],
             row.id not in foreign,
         )
@@ -91,8 +96,7 @@ def change(
         raise Rejected("unit", f"points are called {' or '.join(UNITS)}")
     if not 0 < earn_minor <= money.MAX_MAJOR * 100:
         raise Rejected("earn_minor", "the amount is above zero")
-    if not 0 <= earn_points <= MOST_POINTS:
-        raise Rejected("points", f"0 to {MOST_POINTS}")
+    _check_points(earn_points)
     tx.execute(
         sa.update(programmes)
         .where(programmes.c.id == programme_id)
@@ -115,6 +119,50 @@ def change(
             unit=unit,
             currency=before.currency,
         )
+
+
+def change_invitations(
+    tx: Tx,
+    by: Member,
+    programme_id: int,
+    *,
+    inviter_points: int,
+    friend_points: int,
+    now: datetime,
+) -> None:
+    """Counts for the friends whose first order is paid from now on; 0: nothing. Rejected."""
+    require_programme(tx, by, "programme", programme_id)
+    before = one(tx, by, programme_id)
+    points = {"inviter_points": inviter_points, "friend_points": friend_points}
+    for value in points.values():
+        _check_points(value)
+    tx.execute(sa.update(programmes).where(programmes.c.id == programme_id).values(points))
+    for cafe in before.cafes:
+        eventlog.log(
+            tx,
+            "invitations_changed",
+            now,
+            cafe_id=cafe.id,
+            staff_id=by.id,
+            unit=before.unit,
+            **points,
+        )
+
+
+def friends_lately(tx: Tx, by: Member, scheme: Scheme, now: datetime) -> int:
+    """How many invited friends have paid their first order in the last 30 days."""
+    return int(
+        tx.scalar(
+            sa.select(sa.func.count()).where(
+                referrals.c.programme_id == scheme.id, referrals.c.rewarded_at > now - TYPICAL_OF
+            )
+        )
+    )
+
+
+def _check_points(points: int) -> None:
+    if not 0 <= points <= MOST_POINTS:
+        raise Rejected("points", f"0 to {MOST_POINTS}")
 
 
 def typical_total(tx: Tx, by: Member, scheme: Scheme, now: datetime) -> int:
