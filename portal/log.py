@@ -21,7 +21,8 @@ HAPPENED = {
     "cafe_added": N_("The cafe was added"),
     "coupon_given": N_("The till system made a coupon for a confirmed reward"),
     "coupon_late": N_(
-        "A coupon came too late and was shown to nobody: delete it at the till system ({redemption})"
+        "A coupon came too late and was shown to nobody: "
+        "delete it at the till system ({redemption})"
     ),
     "coupon_missing": N_(
         "No coupon came from the till system: the discount was left to the cashier"
@@ -29,11 +30,14 @@ HAPPENED = {
     "coupon_void": N_(
         "A reward with a coupon was undone: delete the coupon at the till system ({redemption})"
     ),
+    "device_bound": N_("A browser was bound to the till: {device}"),
+    "device_revoked": N_("A browser is bound to the till no longer: {device}"),
     "fetch_given_up": N_("An order could not be fetched from the till system"),
     "guest_erased": N_("A guest's data was erased"),
     "guests_imported": N_("Guests were imported: {added}"),
     "guests_merged": N_("Two cards of one guest became one"),
     "import_claimed": N_("An imported guest claimed their points: {points}"),
+    "invitations_changed": N_("What an invitation gives was changed: {inviter} and {friend}"),
     "message_failed": N_("A message could not be delivered"),
     "message_given_up": N_("A message was given up: it could not be delivered in time"),
     "message_waits": N_("A message waits until its guest writes again"),
@@ -41,6 +45,8 @@ HAPPENED = {
     "order_changed": N_("The till system has changed order {order}, which had counted already"),
     "password_changed": N_("{login} changed their password"),
     "password_reset": N_("The password of {login} was reset"),
+    "pin_chosen": N_("Chose a PIN for the till"),
+    "pin_cleared": N_("The PIN of {login} was cleared"),
     "points_expired": N_("Points of a guest expired: {points}"),
     "product_added": N_("Product added: {name}, {points} each"),
     "product_changed": N_("Product changed: {name}, {points} each"),
@@ -119,6 +125,9 @@ def happened(kind: str, data: Mapping[str, Any], w: Words) -> str:
         values["cost"] = w.number(data["cost"])
     if "names" in data:
         values["name"] = name_in(data["names"], w)
+    if kind == "invitations_changed":
+        for side in ("inviter", "friend"):
+            values[side] = w.points(data[f"{side}_points"], data["unit"])
     if kind == "programme_changed":
         values["gives"] = w.points(data["earn_points"], data["unit"])
         values["spent"] = w.money(data["earn_minor"], data["currency"])
