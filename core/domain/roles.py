@@ -31,6 +31,7 @@ ACTIONS: Mapping[str, Rule] = {
     "till": Rule("cashier"),  # working at one
     "products": Rule("manager"),
     "rewards": Rule("manager"),
+    "bonuses": Rule("manager"),
     "employees": Rule("manager"),
     "programme": Rule("owner"),
 }

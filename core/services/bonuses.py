@@ -22,6 +22,8 @@ from core.storage.tables import bonus_rules, bonus_uses, cafes, guests, orders
 from core.storage.tx import Prepared, Row, Tx
 from core.storage.types import from_micros, to_micros
 
+Columns = sa.ColumnCollection[str, sa.Column[Any]]
+
 OF_VISITS: frozenset[Kind] = frozenset({"welcome", "first_of_day", "nth_visit"})
 """Kinds that depend on what the guest bought before."""
 
@@ -99,17 +101,33 @@ _RULES = Prepared(
     )
     .order_by(_r.id)
 )
-_PAID_AT = sa.func.coalesce(_o.paid_at, _o.received_at)
+
+
+def paid(o: Columns) -> sa.ColumnElement[bool]:
+    """Whether an order was paid, and not refunded whole since."""
+    return o.total_minor > o.refunded_minor
+
+
+def paid_at(o: Columns) -> sa.ColumnElement[Any]:
+    return sa.func.coalesce(o.paid_at, o.received_at)
+
+
+def visits_in(o: Columns) -> sa.ColumnElement[int]:
+    """How many visits orders were: a split bill is one, an order outside any is one of its own."""
+    return sa.func.count(sa.func.coalesce(o.visit_id, -o.id).distinct())
+
+
 _PAST = Prepared(
     sa.select(
-        # a split bill is one visit; an order outside any is one of its own
-        sa.func.count(sa.func.coalesce(_o.visit_id, -_o.id).distinct()),
-        sa.func.count().filter(sa.between(_PAID_AT, sa.bindparam("begins"), sa.bindparam("ends"))),
+        visits_in(_o),
+        sa.func.count().filter(
+            sa.between(paid_at(_o), sa.bindparam("begins"), sa.bindparam("ends"))
+        ),
         sa.func.count().filter(_o.visit_id == sa.bindparam("visit")),
     ).where(
         _o.guest_id == sa.bindparam("guest"),
         _o.programme_id == sa.bindparam("programme"),
-        _o.total_minor > _o.refunded_minor,
+        paid(_o),
     )
 )
 _BIRTHDAY = Prepared(sa.select(guests.c.birthday).where(guests.c.id == sa.bindparam("guest")))

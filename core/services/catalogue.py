@@ -12,18 +12,17 @@ from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 
-from core.domain import days, money
+from core.domain import money
 from core.domain import names as naming
-from core.domain.expiry import last_day
 from core.domain.redeeming import Kind
 from core.domain.roles import Member
-from core.services import eventlog, photos, rewards
+from core.services import entries, photos, rewards
 from core.services.errors import Missing, Rejected
 from core.services.permission import places, require, require_programme
 from core.services.photos import Photo
 from core.services.schemes import MOST_POINTS
 from core.storage import tables
-from core.storage.tables import accounts, cafes, guests
+from core.storage.tables import accounts, guests
 from core.storage.tx import Tx
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -90,7 +89,7 @@ def everyone(tx: Tx, by: Member, now: datetime) -> Sequence[Reward]:
         .where(_w.programme_id.in_({place.programme_id for place in places(tx, by)}))
         .order_by(_w.active.desc(), _w.cost, _w.id)
     )
-    zones = _zones(tx)
+    zones = entries.zones(tx)
     return [_reward(row, zones[row.programme_id], now) for row in rows.all()]
 
 
@@ -117,7 +116,7 @@ def within_reach(tx: Tx, by: Member, programme_id: int, cost: int) -> int:
 def add(tx: Tx, by: Member, programme_id: int, draft: Draft, now: datetime) -> int:
     """Returns its row id. Rejected for what can't be meant."""
     require_programme(tx, by, "rewards", programme_id)
-    values = _checked(draft, None, _zones(tx)[programme_id], now)
+    values = _checked(draft, None, entries.zones(tx)[programme_id], now)
     photo, stock = draft.photo, draft.stock
     reward_id = tx.scalar(
         sa.insert(tables.rewards)
@@ -131,7 +130,7 @@ def add(tx: Tx, by: Member, programme_id: int, draft: Draft, now: datetime) -> i
         )
         .returning(_w.id)
     )
-    _log(tx, "reward_added", by, programme_id, draft.names, draft.cost, now)
+    entries.log(tx, "reward_added", by, programme_id, now, names=dict(draft.names), cost=draft.cost)
     return int(reward_id)
 
 
@@ -139,7 +138,7 @@ def change(tx: Tx, by: Member, reward_id: int, draft: Draft, now: datetime) -> N
     """Counts for what is picked from now on. Who was within reach of a cost that is replaced
     keeps it for a while."""
     found = _to_change(tx, by, reward_id, now)
-    values = _checked(draft, found, _zones(tx)[found.programme_id], now)
+    values = _checked(draft, found, entries.zones(tx)[found.programme_id], now)
     if draft.stock != "keep":
         values["stock"] = draft.stock
     if draft.photo != "keep":
@@ -149,7 +148,8 @@ def change(tx: Tx, by: Member, reward_id: int, draft: Draft, now: datetime) -> N
     tx.execute(sa.update(tables.rewards).where(_w.id == reward_id).values(values))
     if found.picture_id is not None:
         photos.drop_unused(tx, found.picture_id)
-    _log(tx, "reward_changed", by, found.programme_id, draft.names, draft.cost, now)
+    names, cost = dict(draft.names), draft.cost
+    entries.log(tx, "reward_changed", by, found.programme_id, now, names=names, cost=cost)
 
 
 def switch(tx: Tx, by: Member, reward_id: int, active: bool, now: datetime) -> None:
@@ -157,19 +157,14 @@ def switch(tx: Tx, by: Member, reward_id: int, active: bool, now: datetime) -> N
     found = _to_change(tx, by, reward_id, now)
     tx.execute(sa.update(tables.rewards).where(_w.id == reward_id).values(active=active))
     kind = "reward_on" if active else "reward_off"
-    _log(tx, kind, by, found.programme_id, found.names, found.cost, now)
+    names, cost = dict(found.names), found.cost
+    entries.log(tx, kind, by, found.programme_id, now, names=names, cost=cost)
 
 
 def _to_change(tx: Tx, by: Member, reward_id: int, now: datetime) -> Reward:
     found = one(tx, by, reward_id, now)
     require_programme(tx, by, "rewards", found.programme_id)
     return found
-
-
-def _zones(tx: Tx) -> dict[int, str]:
-    """By whose clock a programme's days go: its first cafe's."""
-    rows = tx.execute(sa.select(cafes.c.programme_id, cafes.c.timezone).order_by(cafes.c.id.desc()))
-    return {row.programme_id: row.timezone for row in rows}
 
 
 def _reward(row: sa.Row[Any], zone: str, now: datetime) -> Reward:
@@ -183,10 +178,7 @@ def _reward(row: sa.Row[Any], zone: str, now: datetime) -> Reward:
         cost=row.cost,
         per_guest=row.per_guest,
         stock=row.stock,
-        first_day=row.starts_at and days.day_of(row.starts_at, zone),
-        last_day=row.ends_at and last_day(row.ends_at, zone),
-        coming=row.starts_at is not None and row.starts_at > now,
-        over=row.ends_at is not None and row.ends_at <= now,
+        **entries.window(row, zone, now)._asdict(),
         picture_id=row.picture_id,
         active=row.active,
     )
@@ -203,22 +195,15 @@ def _checked(draft: Draft, before: Reward | None, zone: str, now: datetime) -> d
         raise Rejected("cost", f"1 to {MOST_POINTS}")
     _check_bound(draft.per_guest, 1, MOST_PER_GUEST)
     _check_bound(None if draft.stock == "keep" else draft.stock, 0, MOST_STOCK)
+    last_before = before.last_day if before else None
     return {
-        "names": _names(draft.names),
+        "names": entries.some_names(draft.names),
         "texts": _texts(draft.texts),
         "kind": draft.kind,
         "value": _value(draft.kind, draft.value),
         "per_guest": draft.per_guest,
-        **_window(draft, before, zone, now),
+        **entries.bounds(draft.first_day, draft.last_day, last_before, zone, now),
     }
-
-
-def _names(given: Mapping[str, str]) -> dict[str, str]:
-    cleaned = {language: naming.clean_name(name) for language, name in given.items()}
-    names = {language: name for language, name in cleaned.items() if name is not None}
-    if not names or len(names) < len(cleaned):
-        raise Rejected("name", f"a name is 1 to {naming.LONGEST} characters")
-    return names
 
 
 def _texts(given: Mapping[str, str]) -> dict[str, str] | None:
@@ -239,38 +224,6 @@ def _value(kind: str, value: int | None) -> int | None:
     return value
 
 
-def _window(draft: Draft, before: Reward | None, zone: str, now: datetime) -> dict[str, Any]:
-    """A last day that is over already can only be one that it had before."""
-    first, last = draft.first_day, draft.last_day
-    for day in (first, last):
-        if day is not None and not days.FIRST <= day <= days.LAST:
-            raise Rejected("day", "no such day can be meant")
-    if first is not None and last is not None and last < first:
-        raise Rejected("window", "it would be over before it begins")
-    ends_at = None if last is None else days.over(last, zone)
-    same = before is not None and before.last_day == last
-    if ends_at is not None and ends_at <= now and not same:
-        raise Rejected("window_past", "that day is over")
-    return {"starts_at": None if first is None else days.begins(first, zone), "ends_at": ends_at}
-
-
 def _check_bound(number: int | None, least: int, most: int) -> None:
     if number is not None and not least <= number <= most:
         raise Rejected("bound", f"{least} to {most}, or nothing")
-
-
-def _log(
-    tx: Tx,
-    kind: str,
-    by: Member,
-    programme_id: int,
-    names: Mapping[str, str],
-    cost: int,
-    now: datetime,
-) -> None:
-    """One entry for each cafe that it is offered in, so that each one's manager sees it."""
-    for place in places(tx, by):
-        if place.programme_id == programme_id:
-            eventlog.log(
-                tx, kind, now, cafe_id=place.id, staff_id=by.id, names=dict(names), cost=cost
-            )

@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from core.domain import money
-from core.domain import names as naming
 from core.domain.roles import Member
-from core.services import eventlog
+from core.services import entries
 from core.services.errors import Missing, Rejected
 from core.services.permission import places, require, require_programme
 from core.services.schemes import MOST_POINTS
@@ -71,7 +70,8 @@ def add(tx: Tx, by: Member, programme_id: int, draft: Draft, now: datetime) -> i
         .values(programme_id=programme_id, active=True, **values)
         .returning(products.c.id)
     )
-    _log(tx, "product_added", by, programme_id, draft, now)
+    names, points = dict(draft.names), draft.points
+    entries.log(tx, "product_added", by, programme_id, now, names=names, points=points)
     return int(product_id)
 
 
@@ -80,7 +80,8 @@ def change(tx: Tx, by: Member, product_id: int, draft: Draft, now: datetime) -> 
     found = _to_change(tx, by, product_id)
     values = _checked(tx, found.programme_id, draft, but=product_id)
     tx.execute(sa.update(products).where(products.c.id == product_id).values(values))
-    _log(tx, "product_changed", by, found.programme_id, draft, now)
+    names, points = dict(draft.names), draft.points
+    entries.log(tx, "product_changed", by, found.programme_id, now, names=names, points=points)
 
 
 def switch(tx: Tx, by: Member, product_id: int, active: bool, now: datetime) -> None:
@@ -88,8 +89,8 @@ def switch(tx: Tx, by: Member, product_id: int, active: bool, now: datetime) -> 
     found = _to_change(tx, by, product_id)
     tx.execute(sa.update(products).where(products.c.id == product_id).values(active=active))
     kind = "product_on" if active else "product_off"
-    draft = Draft(found.names, found.sku, found.points, found.price_minor)
-    _log(tx, kind, by, found.programme_id, draft, now)
+    names, points = dict(found.names), found.points
+    entries.log(tx, kind, by, found.programme_id, now, names=names, points=points)
 
 
 def _to_change(tx: Tx, by: Member, product_id: int) -> Product:
@@ -100,10 +101,7 @@ def _to_change(tx: Tx, by: Member, product_id: int) -> Product:
 
 def _checked(tx: Tx, programme_id: int, draft: Draft, *, but: int | None = None) -> dict[str, Any]:
     """The columns' values. `but`: the product that has the SKU already."""
-    cleaned = {language: naming.clean_name(name) for language, name in draft.names.items()}
-    names = {language: name for language, name in cleaned.items() if name is not None}
-    if not names or len(names) < len(cleaned):
-        raise Rejected("name", f"a name is 1 to {naming.LONGEST} characters")
+    names = entries.some_names(draft.names)
     if not 0 <= draft.points <= MOST_POINTS:
         raise Rejected("points", f"0 to {MOST_POINTS}")
     if draft.price_minor is not None and not 0 <= draft.price_minor <= money.MAX_MAJOR * 100:
@@ -116,18 +114,3 @@ def _checked(tx: Tx, programme_id: int, draft: Draft, *, but: int | None = None)
         if tx.scalar(sa.select(products.c.id).where(same)) not in (None, but):
             raise Rejected("sku_taken", f'there is a product "{sku}" already')
     return {"names": names, "sku": sku, "points": draft.points, "price_minor": draft.price_minor}
-
-
-def _log(tx: Tx, kind: str, by: Member, programme_id: int, draft: Draft, now: datetime) -> None:
-    """One entry for each cafe that it counts in, so that each one's manager sees it."""
-    for place in places(tx, by):
-        if place.programme_id == programme_id:
-            eventlog.log(
-                tx,
-                kind,
-                now,
-                cafe_id=place.id,
-                staff_id=by.id,
-                names=dict(draft.names),
-                points=draft.points,
-            )

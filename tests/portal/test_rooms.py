@@ -120,7 +120,7 @@ def test_every_kind_of_entry_has_its_sentence() -> None:
     kinds = set()
     for path in (ROOT / "core").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("eventlog.log", "_log"):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("eventlog.log", "entries.log", "_log"):
                 kinds |= {
                     argument.value
                     for argument in node.args[1:2]
