@@ -32,6 +32,7 @@ from core.storage.tables import (
     orders,
     products,
     programmes,
+    referrals,
     rewards,
 )
 from core.storage.tx import Tx
@@ -39,6 +40,10 @@ from core.storage.tx import Tx
 GUESTS = 2_847
 ORDERS = 11_249
 DAYS = 365
+INVITED = 0.09
+"""Of all guests, by a friend."""
+INVITATION_POINTS = 100
+"""To either side: what a new programme gives."""
 ZONE = ZoneInfo("Europe/Belgrade")
 SOURCE = "demo"
 
@@ -81,7 +86,9 @@ def build(tx: Tx, keys: Keys, now: datetime) -> None:
     chance = random.Random(1907)
     places = [_cafe(tx, slug, name, now) for slug, name in CAFES.items()]
     regulars = _guests(tx, keys, chance, places, now)
+    _invite(random.Random(2011), regulars)
     _write(tx, _year(chance, regulars, now))
+    _keep_referrals(tx, regulars)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,9 @@ class _Guest:
     cafe: _Cafe
     joined: datetime
     weight: float
+    inviter: _Guest | None = None
+    first: dict[str, Any] | None = None
+    """The order that the invitation was rewarded for."""
     carry: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     balance: dict[int, int] = field(default_factory=lambda: defaultdict(int))
 
@@ -155,6 +165,16 @@ def _guests(
     if not tx.is_sqlite:  # ids were given by us, so the sequence has to follow
         tx.execute(sa.text("SELECT setval('guest_id_seq', (SELECT max(id) FROM guest))"))
     return found
+
+
+def _invite(chance: random.Random, regulars: list[_Guest]) -> None:
+    """Some have come by a friend of the same cafe, who was there before."""
+    earlier: dict[int, list[_Guest]] = defaultdict(list)
+    for guest in sorted(regulars, key=lambda guest: guest.joined):
+        friends = earlier[guest.cafe.id]
+        if friends and chance.random() < INVITED:
+            guest.inviter = chance.choice(friends)
+        friends.append(guest)
 
 
 def _name(chance: random.Random, language: str) -> str:
@@ -220,6 +240,10 @@ def _write(tx: Tx, year: Iterator[Mapping[str, Any]]) -> None:
             guest.balance[programme] += points
             holders[guest.id, programme] = guest
             rows[ledger_entries].append(_entry(one, guest, points, because))
+            if guest.inviter is not None and guest.first is None:
+                guest.first = dict(one)
+                holders[guest.inviter.id, programme] = guest.inviter
+                rows[ledger_entries] += _rewarded(one, guest, guest.inviter)
         rows[orders].append(_order(one, guest, total, points, carry, because))
         rows[order_lines] += _lines(one["number"], items)
     rows[accounts] = [
@@ -280,6 +304,38 @@ def _entry(
         "balance": guest.balance[one["cafe"].programme],
         "because": because,
         "at": one["at"],
+    }
+
+
+def _rewarded(one: Mapping[str, Any], friend: _Guest, inviter: _Guest) -> Iterator[dict[str, Any]]:
+    """The entries of an invitation, which an order has just rewarded."""
+    for guest, rule in ((friend, "invited"), (inviter, "invitation")):
+        guest.balance[one["cafe"].programme] += INVITATION_POINTS
+        because = [{"rule": rule, "points": INVITATION_POINTS}]
+        entry = _entry(one, guest, INVITATION_POINTS, because)
+        yield {**entry, "kind": "referral", "reference": f"referral:{one['number']}"}
+
+
+def _keep_referrals(tx: Tx, regulars: list[_Guest]) -> None:
+    tx.execute(
+        sa.insert(referrals),
+        [_referral(guest, guest.inviter) for guest in regulars if guest.inviter is not None],
+    )
+    waiting = sa.select(referrals.c.friend_id).where(referrals.c.rewarded_at.is_(None))
+    tx.execute(sa.update(guests).where(guests.c.id.in_(waiting)).values(invited=True))
+
+
+def _referral(friend: _Guest, inviter: _Guest) -> dict[str, Any]:
+    first, points = friend.first, INVITATION_POINTS if friend.first else 0
+    return {
+        "inviter_id": inviter.id,
+        "friend_id": friend.id,
+        "created_at": friend.joined,
+        "programme_id": friend.cafe.programme if first else None,
+        "order_row": first["number"] if first else None,
+        "inviter_points": points,
+        "friend_points": points,
+        "rewarded_at": first["at"] if first else None,
     }
 
 
