@@ -21,7 +21,9 @@ class TillCamera extends HTMLElement {
     this.closeButton.onclick = () => this.close();
     this.lampButton.onclick = () => this.#switchLamp();
     this.video.onplaying = () => this.#look();
-    this.onkeydown = ({ key }) => key === "Escape" && this.close();
+    this.onkeydown = ({ key }) => {
+      if (key === "Escape") this.close();
+    };
     this.hidden = false;
   }
 
@@ -33,7 +35,7 @@ class TillCamera extends HTMLElement {
     this.#over?.abort();
     const over = (this.#over = new AbortController());
     this.#show(true);
-    this.#say(this.words.waiting);
+    this.#say(this.words.waiting, true);
     try {
       await scan(this.video, (text) => this.#found(text), over.signal);
     } catch (error) {
@@ -63,7 +65,7 @@ class TillCamera extends HTMLElement {
   }
 
   #look() {
-    this.#say(this.words.hint);
+    this.#say(this.words.hint, true);
     this.lampButton.hidden = !lampOf(this.video);
     this.lampButton.ariaPressed = "false";
   }
@@ -81,8 +83,9 @@ class TillCamera extends HTMLElement {
     if (open) this.closeButton.focus();
   }
 
-  #say(text) {
+  #say(text, calm = false) {
     this.notice.textContent = text;
+    this.notice.classList.toggle("calm", calm);
   }
 }
 

@@ -17,11 +17,12 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserType, Page, Playwright, sync_playwright
 
 from tests.support.want import unavailable
 
@@ -66,16 +67,30 @@ def shot(page: Page, name: str) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def _playwright() -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
+@contextmanager
+def another(browser: Browser, *flags: str) -> Iterator[Browser]:
+    """A Chromium beside the session's, started with flags of its own."""
+    other = _launch(browser.browser_type, *flags)
+    try:
+        yield other
+    finally:
+        other.close()
+
+
+def _launch(kind: BrowserType, *flags: str) -> Browser:
     chromium = find_chromium()
     if chromium is None:
         unavailable("no Chromium: neither on this machine nor by apt-get")
-    flags = _FLAGS + (["--no-sandbox"] if os.geteuid() == 0 else [])
+    rights = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return kind.launch(executable_path=chromium, args=[*_FLAGS, *rights, *flags])
+
+
+@pytest.fixture(scope="session")
+def _playwright() -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
     driver: Playwright = sync_playwright().start()
     loop = asyncio.get_running_loop()
     try:
-        browser = driver.chromium.launch(executable_path=chromium, args=flags)
+        browser = _launch(driver.chromium)
         asyncio._set_running_loop(None)
         yield browser, loop
         asyncio._set_running_loop(loop)
