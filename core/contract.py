@@ -15,7 +15,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -599,6 +599,16 @@ class Channel(Protocol):
 
     def join_link(self, payload: str) -> str | None:
         """The address that opens a chat with us, with `payload` in `Started`; None: has none."""
+
+
+@runtime_checkable
+class OpensPages(Protocol):
+    """What a channel has besides, whose messenger opens pages of ours inside itself and tells them
+    who looks (Telegram's Mini Apps)."""
+
+    def viewer(self, data: str) -> Sender | None:
+        """Who looks, by what the messenger has given the page (raw, as the page has it); None
+        unless it is the messenger's own word, and of late."""
 
 
 class Pos(Protocol):

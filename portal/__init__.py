@@ -14,6 +14,7 @@ import malva
 from core.services.desk import Desk
 from portal.account import AccountRoom
 from portal.card import CardPage
+from portal.card_door import CardDoor
 from portal.demo import DemoPage
 from portal.employees import EmployeesRoom
 from portal.frame import Frame
@@ -28,6 +29,7 @@ from portal.products import ProductsRoom
 from portal.programme import ProgrammeRoom
 from portal.rewards import RewardsRoom
 from portal.sign_in import SignInRoom
+from portal.till import routes as till_routes
 from portal.tills import TillsRoom
 
 CONTRACT = 1
@@ -57,6 +59,7 @@ def pages(settings: Settings, gateway: malva.Gateway, services: Desk) -> Sequenc
     front = DemoPage(frame, services.demo, join) if services.demo else join
     office = Office(frame)
     rest = (
+        CardDoor(frame),
         CardPage(frame),
         PrivacyPage(frame),
         Media(frame),
@@ -66,5 +69,6 @@ def pages(settings: Settings, gateway: malva.Gateway, services: Desk) -> Sequenc
     return [
         *frame.routes(),
         *front.routes(),
+        *till_routes(frame),
         *(route for page in rest for route in page.routes()),
     ]

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 import malva
 from channels.telegram.errors import FAILURES, not_modified, send_error
 from channels.telegram.lean import Bot, exceptions, methods, types
-from channels.telegram.render import CAPTION, TEXT, calls
+from channels.telegram.opened import viewer
+from channels.telegram.render import CAPTION, TEXT, calls, card_button
 from channels.telegram.session import SECONDS, Session, loads
 from channels.telegram.settings import Settings
 from channels.telegram.updates import KINDS, intruded, understand
@@ -113,6 +114,10 @@ class Telegram:
         if isinstance(event, Inbound) and event.handle:
             await self._quietly(methods.AnswerCallbackQuery(callback_query_id=event.handle))
 
+    def viewer(self, data: str) -> malva.Sender | None:
+        token = self._settings.token.get_secret_value()
+        return viewer(token, data, self._gateway.now())
+
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._until_done(self._introduce))
@@ -130,6 +135,8 @@ class Telegram:
             await self._bot.set_my_commands(
                 commands, language_code=None if language == "en" else language
             )
+        if button := card_button(self._gateway.public_url, self._gateway.business):
+            await self._quietly(methods.SetChatMenuButton(menu_button=button))
 
     async def _listen(self) -> None:
         if self._settings.mode == "webhook":

@@ -42,6 +42,6 @@ def _import_lean() -> None:
 _import_lean()
 
 from aiogram import Bot, exceptions, methods, types  # noqa: E402
-from aiogram.enums import ContentType  # noqa: E402
+from aiogram.enums import ContentType, MenuButtonType  # noqa: E402
 
-__all__ = ["Bot", "ContentType", "exceptions", "methods", "types"]
+__all__ = ["Bot", "ContentType", "MenuButtonType", "exceptions", "methods", "types"]

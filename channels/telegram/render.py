@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import malva
-from channels.telegram.lean import methods, types
+from channels.telegram.lean import MenuButtonType, methods, types
 from malva import Outbound
 
 TEXT, CAPTION = 4096, 1024
@@ -79,11 +79,14 @@ def _text(message: Outbound) -> str:
 
 
 def _as_button(message: Outbound, link: malva.Link) -> bool:
-    """Telegram refuses a whole message for a button that opens plain http, or a host without a dot;
-    a keyboard below the input line has no links at all."""
-    address = urlsplit(link.url)
-    known = address.scheme == "https" and "." in (address.hostname or "")
-    return known and not (message.menu or message.ask_phone)
+    """A keyboard below the input line has no links at all."""
+    return _opens(link.url) and not (message.menu or message.ask_phone)
+
+
+def _opens(url: str) -> bool:
+    """Telegram refuses whatever has a button that opens plain http, or a host without a dot."""
+    address = urlsplit(url)
+    return address.scheme == "https" and "." in (address.hostname or "")
 
 
 def _markup(message: Outbound) -> Markup:
@@ -120,3 +123,13 @@ def _link(link: malva.Link) -> types.InlineKeyboardButton:
     if link.app:
         return types.InlineKeyboardButton(text=link.label, web_app=types.WebAppInfo(url=link.url))
     return types.InlineKeyboardButton(text=link.label, url=link.url)
+
+
+def card_button(public_url: str, business: str) -> types.MenuButtonWebApp | None:
+    """Opens the card as a Mini App, from beside the input line: one label for all languages."""
+    url = f"{public_url}/card"
+    if not _opens(url):
+        return None
+    return types.MenuButtonWebApp(
+        type=MenuButtonType.WEB_APP, text=f"☕ {business}", web_app=types.WebAppInfo(url=url)
+    )

@@ -20,7 +20,7 @@ from core.i18n import Words, words
 from core.keys import Keys
 from core.services import ledger, messages
 from core.services.guests import find
-from core.storage.tables import accounts, cafes, guests, leases, programmes
+from core.storage.tables import accounts, cafes, contacts, guests, leases, programmes
 from core.storage.tables import messages as outbox
 from core.storage.tx import Tx
 
@@ -225,6 +225,20 @@ def _face(tx: Tx, guest_id: int) -> sa.Row[Any]:
 def link_token(guest: Any, keys: Keys) -> str:
     """The token of `/card/<token>`; `guest` is a row with `public_id` and `card_version`."""
     return keys.sign("card", f"{guest.public_id}.{guest.card_version}")
+
+
+def token_at(tx: Tx, channel: str, address: str, keys: Keys) -> str | None:
+    """The token of the guest who is at this address of a channel; None: nobody with a card is."""
+    guest = tx.execute(
+        sa.select(guests.c.public_id, guests.c.card_version)
+        .join(contacts, contacts.c.guest_id == guests.c.id)
+        .where(
+            contacts.c.channel == channel,
+            contacts.c.address == address,
+            guests.c.erased_at.is_(None),
+        )
+    ).first()
+    return None if guest is None else link_token(guest, keys)
 
 
 def guest_of_token(tx: Tx, token: str, keys: Keys) -> int | None:
