@@ -35,6 +35,7 @@ class EmployeesRoom:
             office.get(ONE, self.one, "employees"),
             office.post(ONE, self.change, "employees"),
             office.post(f"{ONE}/password", self.password, "employees"),
+            office.post(f"{ONE}/pin", self.clear_pin, "employees"),
             office.post(f"{ONE}/off", self.switch_off, "employees"),
             office.post(f"{ONE}/on", self.switch_on, "employees"),
         ]
@@ -94,6 +95,10 @@ class EmployeesRoom:
         except Rejected as error:
             return await self._form(call, found, error, part="password")
         return to(PATH, "employee_password")
+
+    async def clear_pin(self, call: Call) -> Response:
+        await self._office.write(call, staff.clear_pin, call.id(), self._office.gateway.now())
+        return to(PATH, "pin_cleared")
 
     async def switch_off(self, call: Call) -> Response:
         await self._office.write(call, staff.switch_off, call.id(), self._office.gateway.now())

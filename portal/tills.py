@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from core.domain.roles import Member
-from core.services import permission, tills
+from core.services import devices, permission, tills
 from core.services.errors import Rejected
 from portal import said
 from portal.office import Call, Office, to
@@ -28,6 +28,7 @@ class TillsRoom:
             office.post(PATH, self.add, "tills"),
             office.post(f"{PATH}/{{id}}/token", self.renew, "tills"),
             office.post(f"{PATH}/{{id}}/revoke", self.revoke, "tills"),
+            office.post(f"{PATH}/devices/{{id}}/revoke", self.revoke_device, "devices"),
         ]
 
     async def show(self, call: Call) -> Response:
@@ -51,6 +52,11 @@ class TillsRoom:
         await self._office.write(call, tills.revoke, call.id(), self._office.gateway.now())
         return to(PATH, "till_revoked")
 
+    async def revoke_device(self, call: Call) -> Response:
+        now = self._office.gateway.now()
+        await self._office.write(call, devices.revoke, call.id(), now)
+        return to(PATH, "device_revoked")
+
     def _token(self, call: Call, name: str, token: str) -> Response:
         api = f"{self._office.gateway.public_url}/api/v1"
         return self._office.page(call, "till_token.html", name=name, token=token, api=api)
@@ -63,6 +69,8 @@ class TillsRoom:
             mistake=said.rejected(error.code, call.w) if error else "",
             form=call.form,
             tills=await self._office.read(call, tills.everyone),
+            devices=await self._office.read(call, devices.everyone),
+            page=f"{self._office.gateway.public_url}/till",
             cafes=await self._office.read(call, permission.places),
         )
 
