@@ -90,7 +90,8 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if (detail.xhr.status < 500) location.assign("/till"); // signed in anew, or gone: begin again
 });
 
-document.addEventListener("htmx:afterSwap", () => {
+document.addEventListener("htmx:afterSwap", ({ target }) => {
+  if (target === stage) scrollTo(0, 0); // where it says what came of it
   listen();
   mark();
   tick();

@@ -5,11 +5,15 @@ from __future__ import annotations
 from starlette.routing import BaseRoute
 
 from portal.frame import Frame
+from portal.till.counter import CounterRoom
 from portal.till.door import TillOffice
+from portal.till.live import LiveRoom
 from portal.till.password import PasswordRoom
+from portal.till.purchase import PurchaseRoom
+from portal.till.redemptions import RedemptionsRoom
 from portal.till.sign_in import SignInRoom
 
-ROOMS = (SignInRoom, PasswordRoom)
+ROOMS = (SignInRoom, PasswordRoom, CounterRoom, PurchaseRoom, RedemptionsRoom, LiveRoom)
 """Under /till."""
 
 
