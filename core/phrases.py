@@ -14,7 +14,7 @@ no names where its owner gave it none, and a factor, in hundredths, where it mul
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -124,3 +124,28 @@ def entry_text(kind: str, because: Sequence[Reason], words: Words) -> str:
     if kind == "merge":
         return words.text("From your other profile")
     return " · ".join(reason_text(reason, words) for reason in because)
+
+
+def invitation_promise(
+    inviter_points: int, friend_points: int, unit: str, words: Words
+) -> Iterator[str]:
+    """What a friend's first paid order gives to either side, for whoever invites."""
+    if inviter_points:
+        points = words.points(inviter_points, unit)
+        yield words.text("For a friend's first paid order you get {points}.", points=points)
+    if friend_points:
+        points = words.points(friend_points, unit)
+        yield words.text("With that order your friend gets {points}.", points=points)
+
+
+def friends_came(friends: int, brought: int, unit: str, words: Words) -> Iterator[str]:
+    """What has come of a guest's invitation so far; nothing while nobody came."""
+    if friends:
+        yield words.count(
+            "{count} friend has come by your links.",
+            "{count} friends have come by your links.",
+            friends,
+        )
+    if brought:
+        points = words.points(brought, unit)
+        yield words.text("Your invitations have brought you {points}.", points=points)

@@ -24,6 +24,7 @@ from core.phrases import entry_text, name_in, signed
 from core.services import cards, standing
 from core.services.standing import Account, Standing
 from portal import card_rewards
+from portal.card_invite import CardInvite
 from portal.card_rewards import CardRewards
 from portal.frame import Frame
 from portal.join import data_url
@@ -50,6 +51,7 @@ class CardPage:
             Route("/card/{token}/code", self.code, methods=["POST"]),
             Route("/card/{token}/events", self.events),
             *CardRewards(self._frame, PRIVATE).routes(),
+            *CardInvite(self._frame, PRIVATE).routes(),
         ]
 
     async def show(self, request: Request) -> Response:

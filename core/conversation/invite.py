@@ -9,6 +9,7 @@ from core.conversation.types import NOTHING, InvitationLoaded, LoadInvitation, S
 from core.conversation.views import View
 from core.domain import invitations
 from core.i18n import N_, Words, words
+from core.phrases import friends_came, invitation_promise
 
 NEW_GUESTS_ONLY = N_("You have a card already: an invitation is for new guests.")
 
@@ -21,8 +22,13 @@ def shown(state: State, view: View, loaded: InvitationLoaded) -> Step:
     """The links stand in the text, so that it can be sent on as it is."""
     assert view.guest
     w = words(view.guest.language)
-    parts = ("\n".join(part) for part in (_promise(loaded, w), _links(loaded, w), _came(loaded, w)))
-    return Step(NOTHING, (menu.reply(w.language, "\n\n".join(filter(None, parts))),))
+    parts = (
+        invitation_promise(loaded.inviter_points, loaded.friend_points, loaded.unit, w),
+        _links(loaded, w),
+        friends_came(loaded.friends, loaded.brought, loaded.unit, w),
+    )
+    text = "\n\n".join(filter(None, map("\n".join, parts)))
+    return Step(NOTHING, (menu.reply(w.language, text),))
 
 
 def followed(state: State, view: View, payload: str | None) -> Step | None:
@@ -41,29 +47,8 @@ def followed(state: State, view: View, payload: str | None) -> Step | None:
     return Step(NOTHING, (menu.reply(w.language, text),))
 
 
-def _promise(loaded: InvitationLoaded, w: Words) -> Iterator[str]:
-    if loaded.inviter_points:
-        points = w.points(loaded.inviter_points, loaded.unit)
-        yield w.text("For a friend's first paid order you get {points}.", points=points)
-    if loaded.friend_points:
-        points = w.points(loaded.friend_points, loaded.unit)
-        yield w.text("With that order your friend gets {points}.", points=points)
-
-
 def _links(loaded: InvitationLoaded, w: Words) -> Iterator[str]:
     if loaded.links:
         yield w.text("Send your friends one of your links:")
     for title, url in loaded.links:
         yield f"{title}: {url}"
-
-
-def _came(loaded: InvitationLoaded, w: Words) -> Iterator[str]:
-    if loaded.friends:
-        yield w.count(
-            "{count} friend has come by your links.",
-            "{count} friends have come by your links.",
-            loaded.friends,
-        )
-    if loaded.brought:
-        points = w.points(loaded.brought, loaded.unit)
-        yield w.text("Your invitations have brought you {points}.", points=points)

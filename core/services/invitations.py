@@ -7,7 +7,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from core.services import guests
+from core.keys import Keys
+from core.services import cards, guests
 from core.storage.tables import cafes, invitations, programmes, referrals
 from core.storage.tables import guests as guest_rows
 from core.storage.tx import Tx
@@ -56,6 +57,14 @@ def of_guest(tx: Tx, guest_id: int, now: datetime) -> Invitation:
     mine = sa.select(_r.inviter_points).where(_r.inviter_id == guest_id)
     given = list(tx.execute(mine).scalars())
     return Invitation(code, _terms(tx, guest_id), friends=len(given), brought=sum(given))
+
+
+def of_token(tx: Tx, token: str, keys: Keys, now: datetime) -> tuple[str, Invitation] | None:
+    """Of the guest whose live card a link opens, with their language; None where it isn't ours."""
+    guest_id = cards.guest_of_token(tx, token, keys)
+    if guest_id is None:
+        return None
+    return guests.profile(tx, guest_id).language, of_guest(tx, guest_id, now)
 
 
 def look_up(tx: Tx, code: str) -> Promise | None:
