@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from core import api
 from core.bell import Bell
 from core.contract import Channel, DomainEvent, Pos
+from core.express import Express
 from core.gateway import Background, Gateways
 from core.health import away, health_routes
 from core.holding import Holder
@@ -107,15 +108,16 @@ class Malva:
         self._plugins = self._loader.start(lambda config: gateways.of(config.name), desk)
         self._channels.update(self._plugins.channels)
         self._tills.update(self._plugins.pos)
+        tills = api.routes(self._database, self._clock)
         routes = [
-            *api.routes(self._database, self._clock),
+            *tills,
             *inbox.routes(),
             *health_routes(self._database, lambda: self._troubled),
             metrics_route(self._metrics, self._database, self._settings.metrics_token),
             *self._plugins.pages,
         ]
         answering = Starlette(routes=routes, exception_handlers=dict.fromkeys(UNAVAILABLE, away))
-        return Streams(Measured(answering, self._metrics, routes))
+        return Streams(Measured(Express(answering, tills), self._metrics, routes))
 
     def _gateways(self, inbox: Inbox) -> Gateways:
         return Gateways(

@@ -45,7 +45,8 @@ _CLAIM = TypeAdapter(schemas.Claim)
 def routes(database: Database, clock: Clock) -> list[BaseRoute]:
     """Everything under /api/v1, its own errors included.
 
-    Orders have a way of their own, past the second application: it is the busiest address of all.
+    Orders stand before the rest, in no application of their own: theirs is the busiest address of
+    all, and goes by the express (core/express.py).
     """
     api = TillApi(database, clock)
     post = ["POST"]

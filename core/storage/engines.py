@@ -1,0 +1,85 @@
+"""How each database is opened: for its writers, and for readers that can't write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Engine, make_url
+
+POSTGRES_WRITERS = 4
+READERS = 4
+
+PATIENCE = 10_000
+"""Milliseconds for which SQLite waits for another process that writes."""
+AT_ONCE: dict[str, Any] = {"malva_at_once": True}
+"""An execution option: don't wait for it at all."""
+
+
+def parsed(url: str) -> URL:
+    """The address with the driver that we use."""
+    found = make_url(url)
+    postgresql = found.get_backend_name() == "postgresql"
+    return found.set(drivername="postgresql+psycopg" if postgresql else "sqlite")
+
+
+def for_writers(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, connections=1, begin=_begin_immediate)
+    return sa.create_engine(url, pool_size=POSTGRES_WRITERS, max_overflow=0, pool_pre_ping=True)
+
+
+def for_readers(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = _sqlite(url, connections=READERS, begin=_begin)
+        event.listen(engine, "connect", _only_reads)
+        return engine
+    return sa.create_engine(
+        url,
+        pool_size=READERS,
+        max_overflow=0,
+        pool_pre_ping=True,
+        execution_options={"postgresql_readonly": True},
+    )
+
+
+def _sqlite(url: URL, *, connections: int, begin: Any) -> Engine:
+    engine = sa.create_engine(
+        url,
+        poolclass=sa.QueuePool,
+        pool_size=connections,
+        max_overflow=0,
+        connect_args={"check_same_thread": False, "timeout": PATIENCE / 1000},
+    )
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, record: Any) -> None:
+    """WAL lets readers read beside the writer; FULL because a power cut is a kill too."""
+    connection.isolation_level = None  # we say BEGIN ourselves
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "cache_size=-32000",
+        "temp_store=MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _only_reads(connection: Any, record: Any) -> None:
+    connection.execute("PRAGMA query_only=ON")
+
+
+def _begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_immediate(connection: sa.Connection) -> None:
+    """The write lock first: a deferred one lets two read, then both write, and one loses."""
+    patience = 0 if connection.get_execution_options().keys() & AT_ONCE.keys() else PATIENCE
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={patience}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
