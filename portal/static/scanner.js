@@ -37,7 +37,7 @@ export async function scan(video, onText, signal) {
   try {
     reader = await chooseReader();
     stream = await openCamera();
-    over.signal.addEventListener("abort", () => letGo(stream));
+    over.signal.addEventListener("abort", () => letGo(video, stream));
     stream.getVideoTracks()[0].addEventListener("ended", end);
     if (signal.aborted || document.hidden) return;
     await show(video, stream);
@@ -47,8 +47,7 @@ export async function scan(video, onText, signal) {
   } finally {
     signal.removeEventListener("abort", end);
     document.removeEventListener("visibilitychange", endIfHidden);
-    if (stream) letGo(stream);
-    if (video.srcObject === stream) video.srcObject = null;
+    if (stream) letGo(video, stream);
     reader?.close();
   }
 }
@@ -83,8 +82,9 @@ async function look(video, reader, onText, signal) {
   }
 }
 
-function letGo(stream) {
+function letGo(video, stream) {
   for (const track of stream.getTracks()) track.stop();
+  if (video.srcObject === stream) video.srcObject = null;
 }
 
 // -- who reads ------------------------------------------------------------------------------------
