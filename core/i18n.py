@@ -23,7 +23,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, get_day_names
 from babel.messages import Catalog
 from babel.messages.catalog import Message
 from babel.messages.mofile import write_mo
@@ -108,6 +108,11 @@ class Words:
         """A day of any year: `24 December` · `24. 12.` · `24 декабря`."""
         leap = date(2000, month, day)  # so that the 29th of February is one
         return format_date(leap, _DAYS[self.language], locale=self.locale)
+
+    def weekday(self, number: int) -> str:
+        """`Mon` · `pon` · `пн`: 0 is Monday."""
+        names = get_day_names("abbreviated", "stand-alone", self.locale)
+        return str(names[number])
 
     def moment(self, at: datetime, zone: str | tzinfo) -> str:
         """Date and time in `zone`: `22 Nov 2025, 14:05`."""

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 import malva
 from core.services.desk import Desk
 from portal.account import AccountRoom
+from portal.bonuses import BonusesRoom
 from portal.card import CardPage
 from portal.card_door import CardDoor
 from portal.demo import DemoPage
@@ -40,6 +41,7 @@ ROOMS = (
     ProgrammeRoom,
     ProductsRoom,
     RewardsRoom,
+    BonusesRoom,
     EmployeesRoom,
     TillsRoom,
     LogRoom,

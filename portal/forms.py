@@ -24,7 +24,8 @@ MOST_FIELDS = 1000
 MULTIPART = "multipart/form-data"
 LARGEST_ID = 2**63 - 1
 _DIGITS = 9
-_PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,2})?", re.ASCII)
+_HUNDREDTHS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,2})?", re.ASCII)
+_TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::[0-9]{2})?", re.ASCII)
 
 
 class Form:
@@ -74,12 +75,19 @@ class Form:
         except ValueError as error:
             raise Rejected("amount", str(error)) from None
 
-    def percent(self, name: str) -> int:
-        """Hundredths of a percent."""
-        text = self.field(name).replace(",", ".").removesuffix("%").strip()
-        if not _PERCENT.fullmatch(text):
-            raise Rejected("percent", f"{name} is no percentage")
+    def hundredths(self, name: str, code: str) -> int:
+        """Of a number with two decimals at most, or of a percentage. Rejected with `code`."""
+        text = self.field(name).replace(",", ".").strip("×%\u00a0 ")
+        if not _HUNDREDTHS.fullmatch(text):
+            raise Rejected(code, f"{name} is no number with two decimals")
         return int(Decimal(text) * 100)
+
+    def minute(self, name: str) -> int:
+        """The minute of the day of a time, as a browser's field sends it: `14:00`."""
+        found = _TIME.fullmatch(self.field(name))
+        if found is None or int(found[1]) > 23 or int(found[2]) > 59:
+            raise Rejected("time", f"{name} is no time")
+        return int(found[1]) * 60 + int(found[2])
 
     def day(self, name: str) -> date | None:
         """As a browser's field of a date sends it; None where it was left empty."""
@@ -151,8 +159,8 @@ def row_id(text: str) -> int | None:
     return number if number <= LARGEST_ID else None
 
 
-def written(minor: int, currency: str, places: int) -> str:
-    """An amount as a field shows it: without decimals where there are none to say."""
-    amount = Decimal(minor).scaleb(-places)
+def written(number: int, places: int) -> str:
+    """So many decimals of a number as a field shows them: none where there are none to say."""
+    amount = Decimal(number).scaleb(-places)
     whole = amount.to_integral_value()
     return f"{whole:f}" if whole == amount else f"{amount:f}"

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from core.i18n import N_, Words
-from core.phrases import name_in
+from core.phrases import bonus_name, name_in
 from core.services import logbook, permission
 from core.services.logbook import Entry
 from portal.forms import row_id
@@ -18,6 +18,10 @@ from portal.office import Call, Office
 PATH = "/portal/log"
 
 HAPPENED = {
+    "bonus_added": N_("Bonus added: {name}"),
+    "bonus_changed": N_("Bonus changed: {name}"),
+    "bonus_off": N_("Bonus switched off: {name}"),
+    "bonus_on": N_("Bonus switched on: {name}"),
     "cafe_added": N_("The cafe was added"),
     "coupon_given": N_("The till system made a coupon for a confirmed reward"),
     "coupon_late": N_(
@@ -128,6 +132,8 @@ def happened(kind: str, data: Mapping[str, Any], w: Words) -> str:
     if kind == "invitations_changed":
         for side in ("inviter", "friend"):
             values[side] = w.points(data[f"{side}_points"], data["unit"])
+    if "bonus" in data:
+        values["name"] = bonus_name(data["bonus"], data["names"], w)
     if kind == "programme_changed":
         values["gives"] = w.points(data["earn_points"], data["unit"])
         values["spent"] = w.money(data["earn_minor"], data["currency"])

@@ -164,7 +164,7 @@ def _fields(scheme: Scheme) -> Texts:
     return {
         "name": scheme.name,
         "unit": scheme.unit,
-        "earn_minor": written(scheme.earn_minor, scheme.currency, exponent(scheme.currency)),
+        "earn_minor": written(scheme.earn_minor, exponent(scheme.currency)),
         "earn_points": str(scheme.earn_points),
         "inviter_points": str(scheme.inviter_points),
         "friend_points": str(scheme.friend_points),

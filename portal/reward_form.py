@@ -50,7 +50,7 @@ def draft(form: Form, currency: str, photo: Photo | Keep | None) -> Draft:
     """Rejected where a field isn't what it should be."""
     value = None
     if form.field("kind") == "percentage":
-        value = form.percent("percent")
+        value = form.hundredths("percent", "percent")
     elif form.field("kind") == "amount":
         value = form.money("amount", currency)
     return Draft(
@@ -132,7 +132,7 @@ def _value(reward: Reward, currency: str) -> dict[str, str]:
         return {}
     if reward.kind == "percentage":
         return {"percent": f"{_percent(reward.value):f}"}
-    return {"amount": written(reward.value, currency, exponent(currency))}
+    return {"amount": written(reward.value, exponent(currency))}
 
 
 def _percent(hundredths: int) -> Decimal:

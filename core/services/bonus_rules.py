@@ -19,6 +19,7 @@ from core.services import entries
 from core.services.errors import Missing, Rejected
 from core.services.permission import places, require, require_programme
 from core.services.products import SKU_LENGTH
+from core.services.programmes import sku_of
 from core.services.schemes import MOST_POINTS
 from core.storage import tables
 from core.storage.tx import Tx
@@ -37,7 +38,8 @@ _r = tables.bonus_rules.c
 class BonusRule:
     """`names` by language, none where it goes by its kind; `params` as in `domain.bonuses.Rule`.
     It counts from `first_day` to `last_day`, both included, by the clock of the programme's first
-    cafe, `per_guest` times for each, while `spent` is within `budget`; None: no bound."""
+    cafe, `per_guest` times for each, while `spent` is within `budget`; None: no bound. `products`:
+    the names, by language, of those that its SKUs are known as."""
 
     id: int
     programme_id: int
@@ -52,6 +54,7 @@ class BonusRule:
     coming: bool
     over: bool
     active: bool
+    products: Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,8 @@ def everyone(tx: Tx, by: Member, now: datetime) -> Sequence[BonusRule]:
         .where(_r.programme_id.in_({place.programme_id for place in places(tx, by)}))
         .order_by(_r.active.desc(), _r.id)
     )
-    zones = entries.zones(tx)
-    return [_rule(row, zones[row.programme_id], now) for row in rows.all()]
+    found, zones = rows.all(), entries.zones(tx)
+    return [_rule(row, zones[row.programme_id], _products(tx, row), now) for row in found]
 
 
 def one(tx: Tx, by: Member, rule_id: int, now: datetime) -> BonusRule:
@@ -126,7 +129,19 @@ def _to_change(tx: Tx, by: Member, rule_id: int, now: datetime) -> BonusRule:
     return found
 
 
-def _rule(row: sa.Row[Any], zone: str, now: datetime) -> BonusRule:
+def _products(tx: Tx, row: sa.Row[Any]) -> dict[str, Mapping[str, str]]:
+    skus = frozenset(row.params.get("skus", ()))
+    if not skus:
+        return {}
+    p = tables.products.c
+    known = tx.execute(sa.select(p.id, p.sku, p.names).where(p.programme_id == row.programme_id))
+    found = {sku_of(product.id, product.sku): product.names for product in known}
+    return {sku: names for sku, names in found.items() if sku in skus}
+
+
+def _rule(
+    row: sa.Row[Any], zone: str, products: Mapping[str, Mapping[str, str]], now: datetime
+) -> BonusRule:
     return BonusRule(
         id=row.id,
         programme_id=row.programme_id,
@@ -138,6 +153,7 @@ def _rule(row: sa.Row[Any], zone: str, now: datetime) -> BonusRule:
         spent=row.spent_points,
         **entries.window(row, zone, now)._asdict(),
         active=row.active,
+        products=products,
     )
 
 

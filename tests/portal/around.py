@@ -54,7 +54,10 @@ def path_to(path: str, rows: dict[str, int], other: int = 1) -> str:
 
 def written(malva: Running) -> list[tuple]:
     """All that a form of the portal could have changed."""
-    looked = (tables.staff, tables.tills, tables.products, tables.programmes, tables.rewards)
+    looked = (
+        tables.staff, tables.tills, tables.products, tables.programmes, tables.rewards,
+        tables.bonus_rules,
+    )  # fmt: skip
 
     def read(tx) -> list[tuple]:
         return [

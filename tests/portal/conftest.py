@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.services import products
+from core.services import bonus_rules, products
 from core.services.products import Draft
 from tests.end_to_end.around import plugins
 from tests.portal.around import WHO, session_of
@@ -30,6 +30,8 @@ def malva(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         for programme in (1, 2):
             draft = Draft({"en": f"Cake {programme}"}, "cake", 6, 42000)
             running.database.write_now(products.add, olga, programme, draft, running.clock())
+            bonus = bonus_rules.Draft("welcome", {}, {"points": 50})
+            running.database.write_now(bonus_rules.add, olga, programme, bonus, running.clock())
         yield running
 
 

@@ -82,6 +82,7 @@ def test_a_manager_s_pages_name_no_other_cafe(browsers: dict[str, Browser]) -> N
         "",
         "/products",
         "/rewards",
+        "/bonuses",
         "/employees",
         "/employees/new",
         "/tills",
@@ -100,6 +101,7 @@ def test_a_manager_s_pages_name_no_other_cafe(browsers: dict[str, Browser]) -> N
     [
         ("/portal/tills", {"cafe": "zrno", "name": "Mine"}),
         ("/portal/products/new", {"programme": "2", "name_en": "Mine", "points": "1"}),
+        ("/portal/bonuses/new", {"programme": "2", "kind": "welcome", "points": "1"}),
         (
             "/portal/rewards/new",
             {"programme": "2", "name_en": "Mine", "kind": "product", "cost": "1"},

@@ -22,6 +22,7 @@ FIELDS = (
     "name", "name_en", "sku", "points", "price", "unit", "earn_minor", "earn_points", "cafe",
     "station", "role", "login", "id", "sealed", "code", "programme", "language", "text_en", "kind",
     "percent", "amount", "cost", "per_guest", "stock", "first_day", "last_day", "picture",
+    "factor", "days", "every", "over", "from", "to", "weekday", "skus", "budget",
 )  # fmt: skip
 TAKING = [
     (method, path)
