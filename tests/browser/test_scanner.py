@@ -252,7 +252,7 @@ def test_it_opens_and_closes_by_keyboard(counter: TillBrowser, pages: OpenPage, 
     opener(page).focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Close the camera")).to_be_focused()
-    expect(notice(page)).to_contain_text("Hold the guest's QR code")
+    expect(notice(page)).to_contain_text("Point the camera at")
     page.keyboard.press("Escape")
     expect(opener(page)).to_be_focused()
     expect(page.locator("till-camera .view")).to_be_hidden()
@@ -264,7 +264,7 @@ def test_a_hidden_page_sees_nothing(counter: TillBrowser, pages: OpenPage, seen:
     page = pages(390, permissions=["camera"])
     at_work(page, counter)
     opener(page).tap()
-    expect(notice(page)).to_contain_text("Hold the guest's QR code")
+    expect(notice(page)).to_contain_text("Point the camera at")
     page.evaluate(
         """Object.defineProperty(document, "hidden", { value: true, configurable: true });
         document.dispatchEvent(new Event("visibilitychange"));"""
