@@ -92,7 +92,7 @@ def masked(phone: str | None, email: str | None) -> str:
 def _meant(text: str) -> tuple[How, sa.ColumnElement[bool]]:
     line = clean_line(text, LONGEST)
     if line is None:
-        code = "look_up_long" if text.strip() else "look_up_short"
+        code = "look_up_long" if len(text) > LONGEST else "look_up_short"
         raise Rejected(code, "a name, an e-mail or the last digits of a phone number is wanted")
     digits = line.translate(_AROUND_DIGITS)
     if digits.isascii() and digits.isdigit():

@@ -4,7 +4,10 @@ import itertools
 
 import sqlalchemy as sa
 
+from core.domain.roles import Member
 from core.services import counter, ledger, redemptions, rewards, spending
+from core.services.devices import Device
+from core.services.till_sessions import TillSession
 from core.services.tills import Till
 from core.storage import tables
 from core.storage.tx import Tx
@@ -92,6 +95,14 @@ class Counter(Shop):
     def status(self, public_id: str) -> str:
         r = tables.redemptions.c
         return self.tx.scalar(sa.select(r.status).where(r.public_id == public_id))
+
+    def seat(self, login: str = "cica", role: str = "cashier") -> TillSession:
+        """Somebody signed in at the till `Bar`."""
+        staff = {"login": login, "name": login.title(), "role": role, "password_hash": ""}
+        query = sa.insert(tables.staff).values(**staff, created_at=NOW).returning(tables.staff.c.id)
+        cafes = frozenset({self.cafe.id})
+        member = Member(self.tx.scalar(query), login, login.title(), role, cafes)
+        return TillSession(1, member, Device(1, "Tablet", self.till), csrf="", stale=False)
 
     def log(self) -> list[str]:
         e = tables.event_log.c
