@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.sql import ClauseElement, Executable
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from core.contract import DomainEvent
 
 Row = tuple[Any, ...]
+_Values = Callable[[Mapping[str, Any]], Sequence[Any]]
 
 _NOTIFY = "SELECT pg_notify('malva', topic) FROM unnest(%s::text[]) AS topic"
-_SQLITE = sqlite.dialect(paramstyle="named")
+_SQLITE = sqlite.dialect()
 _POSTGRESQL = sa.make_url("postgresql+psycopg://").get_dialect()()
 
 
@@ -32,12 +35,22 @@ class Prepared:
         self._statement = statement
 
     @cached_property
-    def sqlite(self) -> str:
-        return str(self._statement.compile(dialect=_SQLITE))
+    def sqlite(self) -> tuple[str, _Values]:
+        """Its text, and what puts the values in their order: to bind them by name costs SQLite's
+        driver three times as much."""
+        compiled = self._statement.compile(dialect=_SQLITE)
+        assert isinstance(compiled, SQLCompiler)
+        return str(compiled), _in_order(compiled.positiontup or ())
 
     @cached_property
     def postgresql(self) -> str:
         return str(self._statement.compile(dialect=_POSTGRESQL))
+
+
+def _in_order(names: Sequence[str]) -> _Values:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: tuple(values[name] for name in names)
 
 
 class PreparedInsert(Prepared):
@@ -85,21 +98,29 @@ class Tx:
     def run_all(self, prepared: Prepared, **values: Any) -> list[Row]:
         """All its rows: SQLite can't commit over a RETURNING that was not read to its end."""
         cursor = self._cursor or self._raw()
-        cursor.execute(prepared.sqlite if self.is_sqlite else prepared.postgresql, values)
+        if self.is_sqlite:
+            text, in_order = prepared.sqlite
+            cursor.execute(text, in_order(values))
+        else:
+            cursor.execute(prepared.postgresql, values)
         return cursor.fetchall() if cursor.description else []
 
     def insert(self, prepared: PreparedInsert, **values: Any) -> int | None:
         """The new row's id; None where it was in conflict with another, and left out."""
         cursor = self._cursor or self._raw()
         if self.is_sqlite:
-            cursor.execute(prepared.sqlite, values)
+            text, in_order = prepared.sqlite
+            cursor.execute(text, in_order(values))
             return cursor.lastrowid if cursor.rowcount else None
         row: Row | None = cursor.execute(prepared.postgresql, values).fetchone()
         return row[0] if row else None
 
     def run_many(self, prepared: Prepared, values: Sequence[Mapping[str, Any]]) -> None:
-        text = prepared.sqlite if self.is_sqlite else prepared.postgresql
-        self._raw().executemany(text, values)
+        if self.is_sqlite:
+            text, in_order = prepared.sqlite
+            self._raw().executemany(text, map(in_order, values))
+        else:
+            self._raw().executemany(prepared.postgresql, values)
 
     def ring(self, topic: str) -> None:
         """Wakes whoever waits for `topic`, on every node, once this is committed."""
