@@ -18,12 +18,15 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from core.domain.earning import Item, Rates, Sale, Worth, award
+from core.domain.bonuses import Bonus, Kind, Occasion, Past, Rule, best, on_top
+from core.domain.earning import Award, Item, Rates, Sale, Worth, award
 from core.domain.money import to_major
 from core.keys import Keys
 from core.services import cafes as cafe_service
 from core.storage.tables import (
     accounts,
+    bonus_rules,
+    bonus_uses,
     cafes,
     guests,
     ledger_entries,
@@ -71,6 +74,17 @@ REWARDS = (
     ({"en": "Breakfast for two", "sr": "Doručak za dvoje", "ru": "Завтрак на двоих"}, 6_000),
 )
 
+BONUSES: tuple[tuple[Kind, dict[str, Any], int, int | None], ...] = (
+    ("welcome", {"points": 200}, DAYS, None),
+    (
+        "happy_hours",
+        {"factor": 200, "weekdays": [0, 1, 2, 3, 4], "from": 15 * 60, "to": 18 * 60},
+        60,
+        150_000,
+    ),
+)
+"""Kind, params, since how many days it counts, budget."""
+
 FIRST_NAMES = {
     "sr": ("Ana", "Marko", "Jelena", "Nikola", "Milica", "Stefan", "Jovana", "Luka", "Ivana"),
     "ru": ("Анна", "Иван", "Мария", "Дмитрий", "Елена", "Алексей", "Ольга", "Сергей"),
@@ -93,8 +107,11 @@ def build(tx: Tx, keys: Keys, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Cafe:
+    """`bonuses`: each rule, and since when it counts."""
+
     id: int
     programme: int
+    bonuses: list[tuple[datetime, Rule]]
 
 
 @dataclass(slots=True)
@@ -106,6 +123,7 @@ class _Guest:
     inviter: _Guest | None = None
     first: dict[str, Any] | None = None
     """The order that the invitation was rewarded for."""
+    orders: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     carry: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     balance: dict[int, int] = field(default_factory=lambda: defaultdict(int))
 
@@ -124,7 +142,26 @@ def _cafe(tx: Tx, slug: str, name: str, now: datetime) -> _Cafe:
         )
     )
     tx.execute(sa.update(programmes).where(programmes.c.id == programme).values(name=name))
-    return _Cafe(cafe_id, programme)
+    return _Cafe(cafe_id, programme, [_bonus(tx, programme, *one, now) for one in BONUSES])
+
+
+def _bonus(
+    tx: Tx,
+    programme: int,
+    kind: Kind,
+    params: dict[str, Any],
+    since_days: int,
+    budget: int | None,
+    now: datetime,
+) -> tuple[datetime, Rule]:
+    since = now - timedelta(days=since_days)
+    row = {"programme_id": programme, "kind": kind, "names": {}, "params": params}
+    rule_id = tx.scalar(
+        sa.insert(bonus_rules)
+        .values(**row, budget_points=budget, starts_at=since, created_at=since)
+        .returning(bonus_rules.c.id)
+    )
+    return since, Rule(rule_id, kind, {}, params)
 
 
 def names_of(row: tuple[str, str, str, str, int]) -> dict[str, str]:
@@ -234,6 +271,10 @@ def _write(tx: Tx, year: Iterator[Mapping[str, Any]]) -> None:
             programme = one["cafe"].programme
             sale = Sale(rates, total, total, items, worth)
             given = award(sale, currency="RSD", carry_minor=guest.carry[programme])
+            bonuses = _bonuses(one, sale, given, guest.orders[programme])
+            given = on_top(given, bonuses)
+            guest.orders[programme] += 1
+            rows[bonus_uses] += [_use(one, guest, bonus) for bonus in bonuses]
             points, because = given.points, list(given.because)
             carry = given.carry_minor - guest.carry[programme]
             guest.carry[programme] = given.carry_minor
@@ -255,8 +296,14 @@ def _write(tx: Tx, year: Iterator[Mapping[str, Any]]) -> None:
         }
         for (guest_id, programme), guest in holders.items()
     ]
-    for table in (orders, order_lines, accounts, ledger_entries):
+    for table in (orders, order_lines, accounts, ledger_entries, bonus_uses):
         tx.execute(sa.insert(table), rows[table])
+    spent = sa.select(sa.func.sum(bonus_uses.c.points)).where(
+        bonus_uses.c.rule_id == bonus_rules.c.id
+    )
+    tx.execute(
+        sa.update(bonus_rules).values(spent_points=sa.func.coalesce(spent.scalar_subquery(), 0))
+    )
     if not tx.is_sqlite:
         tx.execute(sa.text("SELECT setval('orders_id_seq', (SELECT max(id) FROM orders))"))
 
@@ -288,6 +335,22 @@ def _order(
         "programme_id": one["cafe"].programme if guest else None,
         "because": because,
         "response": {"order_id": order_id, "points": points, "balance": balance, "because": []},
+    }
+
+
+def _bonuses(one: Mapping[str, Any], sale: Sale, plain: Award, before: int) -> list[Bonus]:
+    """What the order is given on top; the budgets are large enough."""
+    rules = [rule for since, rule in one["cafe"].bonuses if since <= one["at"]]
+    return best(rules, Occasion(sale, plain.points, one["at"], Past(before)))
+
+
+def _use(one: Mapping[str, Any], guest: _Guest, bonus: Bonus) -> dict[str, Any]:
+    return {
+        "rule_id": bonus.rule.id,
+        "guest_id": guest.id,
+        "order_row": one["number"],
+        "points": bonus.points,
+        "at": one["at"],
     }
 
 
