@@ -121,6 +121,13 @@ def test_static_files_stay_in_the_browser_and_change_their_address_with_their_co
     assert http.get("/static/malva.css").headers["cache-control"] == "no-cache"
 
 
+def test_a_static_file_is_not_sent_again_to_who_has_it(http: httpx2.Client) -> None:
+    tag = http.get("/static/scanner.js").headers["etag"]
+    again = http.get("/static/scanner.js", headers={"If-None-Match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+    assert http.get("/static/malva.css", headers={"If-None-Match": tag}).status_code == 200
+
+
 @pytest.mark.parametrize("folder", ["/static/", "/chat/static/"])
 @pytest.mark.parametrize("name", ["", "none.css", "..%2fframe.py", "../frame.py", "%00"])
 def test_there_are_no_other_static_files(http: httpx2.Client, folder: str, name: str) -> None:
