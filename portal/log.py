@@ -75,6 +75,7 @@ HAPPENED = {
     "till_locked": N_("The till was locked for a minute: {wrong_codes} wrong codes"),
     "till_report_refused": N_("A report of the till system was refused: {what}, {why}"),
     "till_revoked": N_("The till was switched off"),
+    "till_signed_in": N_("Signed in at the till"),
     "till_token_renewed": N_("The till got a new token"),
 }
 """By the kind of an entry. One that isn't here is shown by its kind."""

@@ -46,7 +46,9 @@ def start(tx: Tx, staff_id: int, device: Device, user_agent: str, now: datetime)
     session's cookie."""
     till = device.till
     sessions.revoke_on_device(tx, device.id, now)
-    eventlog.log(tx, "signed_in", now, cafe_id=till.cafe.id, till_id=till.id, staff_id=staff_id)
+    eventlog.log(
+        tx, "till_signed_in", now, cafe_id=till.cafe.id, till_id=till.id, staff_id=staff_id
+    )
     devices.seen(tx, device.id, now)
     return sessions.start(tx, staff_id, user_agent, now, device_id=device.id)
 
