@@ -201,7 +201,7 @@ def meaning(
     factor = wanted.params.get("factor", ONCE)
     more = wanted.params.get("points", plain * (factor - ONCE) // ONCE)
     order = w.text(
-        "An order of {spent} that it counts for gives {points} instead of {plain}",
+        "Where it counts, an order of {spent} gives {points} instead of {plain}",
         spent=w.money(total, scheme.currency),
         points=w.points(plain + more, scheme.unit),
         plain=w.number(plain),
