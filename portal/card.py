@@ -22,15 +22,20 @@ from core.domain import codes
 from core.i18n import Words, words
 from core.phrases import entry_text, name_in, signed
 from core.services import cards, standing
+from core.services.guests import Collecting
+from core.services.history import Page, Told
 from core.services.standing import Account, Standing
 from portal import card_rewards
 from portal.card_invite import CardInvite
 from portal.card_rewards import CardRewards
+from portal.forms import row_id
 from portal.frame import Frame
 from portal.join import data_url
 from portal.scripts import own_site
 
 ENTRIES = 8
+EARLIER = 25
+NOTICES = 5
 HEARTBEAT = 15.0
 FRAMED_BY = "'self' https://web.telegram.org"  # Telegram's web client shows a Mini App in a frame
 PRIVATE = {
@@ -50,6 +55,7 @@ class CardPage:
             Route("/card/{token}", self.show),
             Route("/card/{token}/code", self.code, methods=["POST"]),
             Route("/card/{token}/events", self.events),
+            Route("/card/{token}/entries", self.entries),
             *CardRewards(self._frame, PRIVATE).routes(),
             *CardInvite(self._frame, PRIVATE).routes(),
         ]
@@ -103,6 +109,22 @@ class CardPage:
             media_type="text/event-stream",
         )
 
+    async def entries(self, request: Request) -> Response:
+        """Movements before the one with the id `before`, of a `programme`: as an account of
+        `in_words` has them."""
+        asked = request.query_params
+        programme, before = row_id(asked.get("programme", "")), row_id(asked.get("before", ""))
+        if programme is None or before is None:
+            return JSONResponse({}, HTTPStatus.BAD_REQUEST, PRIVATE)
+        desk, token = self._frame.desk, request.path_params["token"]
+        found = await desk.database.read(
+            standing.earlier, token, desk.keys, programme, before, EARLIER
+        )
+        if found is None:
+            return JSONResponse({}, HTTPStatus.NOT_FOUND, PRIVATE)
+        guest, of, page = found
+        return JSONResponse(_history(page, of, words(guest.language)), headers=PRIVATE)
+
     async def _stream(self, token: str, public_id: str) -> AsyncIterator[bytes]:
         async with self._frame.gateway.subscribe([f"guest:{public_id}"]) as rings:
             ring = asyncio.ensure_future(anext(rings))
@@ -118,19 +140,31 @@ class CardPage:
 
     async def _standing(self, token: str) -> Standing | None:
         desk, now = self._frame.desk, self._frame.gateway.now()
-        return await desk.database.read(standing.of_token, token, desk.keys, ENTRIES, now)
+        return await desk.database.read(
+            standing.of_token, token, desk.keys, now, entries=ENTRIES, notices=NOTICES
+        )
 
 
 def in_words(found: Standing) -> dict[str, Any]:
     """What the page shows of where the guest stands, in their language."""
     w = words(found.guest.language)
-    return {"accounts": [_account(account, w) for account in found.accounts]}
+    zones = [account.programme.timezone for account in found.accounts]
+    zone = ZoneInfo(next(filter(None, zones), "UTC"))
+    return {
+        "accounts": [_account(account, w) for account in found.accounts],
+        "notices": [_notice(told, zone, w) for told in found.told],
+    }
+
+
+def _notice(told: Told, zone: ZoneInfo, w: Words) -> dict[str, str]:
+    """What it is about, and why; the balance of then would only mislead."""
+    what, why, *_ = [*told.text.split("\n"), ""]
+    return {"what": what, "why": why, "when": w.moment(told.at, zone)}
 
 
 def _account(account: Account, w: Words) -> dict[str, Any]:
     """`progress` from 0 to 1 towards the next reward; None where there is none."""
     programme, following = account.programme, account.next
-    zone = ZoneInfo(programme.timezone or "UTC")
     progress, outlook = None, ""
     if following is not None:
         progress = min(max(programme.balance / following.cost, 0), 1)
@@ -146,13 +180,23 @@ def _account(account: Account, w: Words) -> dict[str, Any]:
         "progress": progress,
         "outlook": outlook,
         **card_rewards.in_words(account, w),
+        **_history(account.history, programme, w),
+    }
+
+
+def _history(page: Page, of: Collecting, w: Words) -> dict[str, Any]:
+    """`older`: there is more before the last one."""
+    zone = ZoneInfo(of.timezone or "UTC")
+    return {
         "entries": [
             {
-                "when": w.moment(entry.at, zone),
-                "points": signed(entry.points, programme.unit, w),
-                "up": entry.points > 0,
-                "why": entry_text(entry.kind, entry.because, w),
+                "id": line.id,
+                "when": w.moment(line.entry.at, zone),
+                "points": signed(line.entry.points, of.unit, w),
+                "up": line.entry.points > 0,
+                "why": entry_text(line.entry.kind, line.entry.because, w),
             }
-            for entry in account.entries
+            for line in page.lines
         ],
+        "older": page.older,
     }

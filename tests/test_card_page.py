@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from core.domain import codes
 from core.services import cards, ledger, photos, privacy
-from core.storage.tables import leases, lots, rewards
+from core.storage.tables import contacts, leases, lots, rewards
 from tests.end_to_end.around import Till, plugins
 from tests.support.running import Running, run
 from tests.test_pages import new_guest
@@ -309,3 +309,78 @@ def test_points_that_expire_soon_are_told_of(malva: Running, http: httpx2.Client
     malva.database.write_now(expire)
     expiring = next(states(http, token))["accounts"][0]["expiring"]
     assert expiring.startswith("120 points can be used until ")
+
+
+# -- what was --------------------------------------------------------------------------------------
+
+
+def moved(malva: Running, guest: int, times: int) -> None:
+    """So many movements of 1, 2, 3 … points."""
+
+    def move(tx) -> None:
+        for n in range(1, times + 1):
+            ledger.add_entry(
+                tx,
+                guest_id=guest,
+                programme_id=1,
+                cafe_id=1,
+                kind="opening",
+                reference=f"test:{n}",
+                points=n,
+                because=[{"rule": "opening"}],
+                now=malva.clock(),
+            )
+
+    malva.database.write_now(move)
+
+
+def test_earlier_movements_are_there_a_page_at_a_time(malva: Running, http: httpx2.Client) -> None:
+    guest, token = new_guest(malva)
+    moved(malva, guest, 40)
+    page = next(states(http, token))["accounts"][0]
+    seen = page["entries"]
+    while page["older"]:
+        asked = {"programme": 1, "before": page["entries"][-1]["id"]}
+        page = http.get(f"/card/{token}/entries", params=asked).json()
+        seen += page["entries"]
+    points = [f"+{n} point{'s' if n > 1 else ''}" for n in range(40, 0, -1)]
+    assert [entry["points"] for entry in seen] == points
+    assert {entry["why"] for entry in seen} == {"Earlier balance"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ("", 400),
+        ("programme=1", 400),
+        ("programme=1&before=x", 400),
+        ("programme=1&before=-1", 400),
+        ("programme=1&before=99999999999999999999", 400),
+        ("programme=77&before=5", 404),
+    ],
+)
+def test_what_is_no_place_in_the_history_is_refused(
+    malva: Running, http: httpx2.Client, asked: str, status: int
+) -> None:
+    _, token = new_guest(malva)
+    assert http.get(f"/card/{token}/entries?{asked}").status_code == status
+    assert http.get("/card/forged/entries?programme=1&before=5").status_code == 404
+
+
+def test_what_the_guest_was_told_can_be_read_again(
+    malva: Running, http: httpx2.Client, till: Till
+) -> None:
+    guest, token = new_guest(malva, language="sr")
+    chat = {"channel": "webchat", "address": f"chat of {guest}", "guest_id": guest}
+    malva.database.write_now(
+        lambda tx: tx.execute(sa.insert(contacts).values(**chat, created_at=malva.clock()))
+    )
+    assert next(states(http, token))["notices"] == []
+    visit = till.identify(code=http.post(f"/card/{token}/code").json()["code"])["visit"]
+    till.order(f"order-{visit}", "450.00", visit=visit)
+    refunded = till.refund(f"order-{visit}", f"refund-{visit}")
+    assert refunded.status_code == 201
+    (notice,) = next(states(http, token))["notices"]
+    assert notice["what"] == "↩️ BIFE: -450 poena"
+    assert notice["why"] == "Novac za porudžbinu je vraćen."
+    assert notice["what"] in http.get(f"/card/{token}").text

@@ -55,7 +55,8 @@ _FREE_AGAIN = frozenset({"redemption_cancelled", "redemption_expired"})
 _OF_REWARDS = _FREE_AGAIN | {"redemption_question"}
 """Nothing has moved: the headline says the rewards instead of points."""
 
-WAITING = frozenset(_SIGNS) - _OF_REWARDS
+KINDS = frozenset(_SIGNS)
+WAITING = KINDS - _OF_REWARDS
 """Kinds that a guest wants to hear of later, too, where a messenger takes nothing right now."""
 WAITED = "waited"
 """The kind of the message that such notices become: `notices`, each its kind and its facts."""

@@ -1,5 +1,5 @@
 """Where a guest stands: their balances, the rewards ahead, what they have picked, the last
-movements and why."""
+movements and why, and what they were told."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from datetime import datetime
 
 from core.domain.expiry import WARNED_BEFORE
 from core.keys import Keys
-from core.services import cards, guests, ledger, lots, redemptions, rewards, spending
+from core.services import cards, guests, history, lots, redemptions, rewards, spending
 from core.services.guests import Collecting, Profile
-from core.services.ledger import Entry
+from core.services.history import Page, Told
 from core.services.lots import Dated
 from core.services.redemptions import Redemption
 from core.services.rewards import Offered, RewardRow
@@ -23,8 +23,8 @@ SOON = WARNED_BEFORE[0]
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One programme: its balance, the next reward (None: there is none dearer), the latest entries,
-    newest first.
+    """One programme: its balance, the next reward (None: there is none dearer), the latest
+    movements.
 
     offers     rewards to pick, the cheapest first; `available` points can be picked from
     picked     what waits for a till to confirm it, the newest first
@@ -33,7 +33,7 @@ class Account:
 
     programme: Collecting
     next: RewardRow | None
-    entries: Sequence[Entry]
+    history: Page
     available: int
     offers: Sequence[Offered]
     picked: Sequence[Redemption]
@@ -42,15 +42,18 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`accounts`: the fullest first."""
+    """`accounts`: the fullest first; `told`: the latest notices, newest first."""
 
     guest: Profile
     accounts: Sequence[Account]
+    told: Sequence[Told]
 
 
-def of_token(tx: Tx, token: str, keys: Keys, entries: int, now: datetime) -> Standing | None:
-    """Of the guest whose live card a link opens, with as many `entries` of each account; None
-    where it is not ours, or revoked."""
+def of_token(
+    tx: Tx, token: str, keys: Keys, now: datetime, *, entries: int, notices: int
+) -> Standing | None:
+    """Of the guest whose live card a link opens, with as many `entries` of each account, and
+    `notices`; None where it is not ours, or revoked."""
     guest_id = cards.guest_of_token(tx, token, keys)
     if guest_id is None:
         return None
@@ -59,7 +62,8 @@ def of_token(tx: Tx, token: str, keys: Keys, entries: int, now: datetime) -> Sta
         _account(tx, guest_id, one, entries, picked, now) for one in guests.collecting(tx, guest_id)
     ]
     accounts.sort(key=lambda account: -account.programme.balance)
-    return Standing(guests.profile(tx, guest_id), accounts)
+    guest = guests.profile(tx, guest_id)
+    return Standing(guest, accounts, history.told(tx, guest_id, notices, guest.language))
 
 
 def _account(
@@ -76,9 +80,24 @@ def _account(
     return Account(
         programme=programme,
         next=rewards.next_reward(offered, programme.balance),
-        entries=ledger.last_entries(tx, guest_id, id_, entries),
+        history=history.page(tx, guest_id, id_, entries),
         available=spending.available(tx, guest_id, id_, now),
         offers=rewards.offers(tx, guest_id, id_, now),
         picked=[one for one in picked if one.programme_id == id_],
         expiring=dated[0] if dated else None,
     )
+
+
+def earlier(
+    tx: Tx, token: str, keys: Keys, programme_id: int, before: int, entries: int
+) -> tuple[Profile, Collecting, Page] | None:
+    """Movements of an account that came before the one with the id `before`, for its guest's card;
+    None as `of_token`, and where they don't collect there."""
+    guest_id = cards.guest_of_token(tx, token, keys)
+    if guest_id is None:
+        return None
+    for programme in guests.collecting(tx, guest_id):
+        if programme.programme_id == programme_id:
+            page = history.page(tx, guest_id, programme_id, entries, before)
+            return guests.profile(tx, guest_id), programme, page
+    return None

@@ -1,6 +1,8 @@
 // The live card: asks for a code when it is looked at, turns it over when its half minute ends, and
 // shows points as they come. The secret never leaves the server; this page only ever has a code.
 
+import { drawHistory } from "./card-history.js";
+
 const words = JSON.parse(document.body.dataset.words);
 const here = location.pathname.replace(/\/$/, "");
 const find = (selector) => document.querySelector(selector);
@@ -118,6 +120,7 @@ function update(text) {
   const accounts = state.accounts.map((account) => drawAccount(account, fresh));
   if (accounts.length) find(".none")?.remove();
   find(".accounts").replaceChildren(...accounts);
+  drawNotices(state.notices);
   document.dispatchEvent(new CustomEvent("malva:state", { detail: state }));
 }
 
@@ -131,17 +134,19 @@ function drawAccount(account, fresh) {
   const bar = part("progress");
   bar.hidden = account.progress === null;
   bar.value = account.progress ?? 0;
-  part(".entries").append(...account.entries.map(drawEntry));
+  drawHistory(element, account);
   if (fresh && before?.querySelector(".balance").textContent !== account.balance) element.classList.add("fresh");
   return element;
 }
 
-function drawEntry(entry) {
-  const element = find("#entry").content.firstElementChild.cloneNode(true);
-  element.querySelector(".why").textContent = entry.why;
-  element.querySelector("b").textContent = entry.points;
-  element.querySelector("b").className = entry.up ? "up" : "down";
-  element.querySelector("time").textContent = entry.when;
+function drawNotices(notices) {
+  find(".told").hidden = notices.length === 0;
+  find(".told ul").replaceChildren(...notices.map(drawNotice));
+}
+
+function drawNotice(notice) {
+  const element = find("#told").content.firstElementChild.cloneNode(true);
+  for (const name of ["what", "why", "when"]) element.querySelector(`.${name}`).textContent = notice[name];
   return element;
 }
 
@@ -162,6 +167,7 @@ async function looked() {
 
 const ticking = setInterval(turn, 200);
 document.addEventListener("visibilitychange", looked);
+document.addEventListener("malva:failed", () => say(words.failed));
 document.addEventListener("malva:released", () => document.hidden || ask());
 window.addEventListener("online", () => document.hidden || looked());
 window.addEventListener("offline", () => say(words.offline));

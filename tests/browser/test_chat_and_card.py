@@ -285,3 +285,33 @@ def test_a_reward_is_picked_in_the_chat(malva: Running, pages: OpenPage) -> None
     shot(page, "chat reward")
     page.locator(".message[data-kind=redemption]").get_by_role("button", name="Cancel").click()
     expect(page.locator(".message").last).to_contain_text("Cancelled: 1,000 points are free again.")
+
+
+# -- what was --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1440, "dark")])
+def test_the_history_goes_back_to_its_beginning_and_stays_open(
+    malva: Running, pages: OpenPage, width: int, scheme: str
+) -> None:
+    page = pages(width, color_scheme=scheme, reduced_motion="reduce")
+    join(page, malva)
+    page.goto(malva.url + live_card(page))
+    with Till(malva.url, malva.add_till()) as till:
+        visit = till.identify(code=page.locator(".digits[data-code]").inner_text())["visit"]
+        for n in range(12):
+            till.order(str(n), f"{100 + n}.00", visit=visit)
+        entries = page.locator(".entries li")
+        expect(entries).to_have_count(8)
+        page.get_by_role("button", name="Earlier").click()
+        expect(entries).to_have_count(12)
+        expect(page.get_by_role("button", name="Earlier")).to_be_hidden()
+        till.order("the last one", "450.00", visit=visit)
+        expect(entries).to_have_count(13)
+        expect(entries.first).to_contain_text("+450 points")
+        till.refund("the last one")
+        expect(entries).to_have_count(14)
+    expect(page.locator(".told li")).to_have_count(1)
+    expect(page.locator(".told .what")).to_have_text("↩️ BIFE: -450 points")
+    shot(page, f"card history {scheme}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
