@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -84,6 +85,42 @@ async def test_rings_and_events_are_told_after_the_commit_and_never_for_a_failed
         *(database.write(rings, f"{n}", n % 2 == 0) for n in range(6)), return_exceptions=True
     )
     assert sorted(heard) == ["1", "3", "5"]
+
+
+@pytest.mark.anyio
+async def test_what_writes_share_a_look_up_of_is_looked_up_again_once_it_was_written(database):
+    looked_up = []
+
+    def of_name(tx: Tx, name: str) -> int:
+        looked_up.append(name)
+        return counter(tx)
+
+    def read(tx: Tx) -> int:
+        return tx.once(of_name, "counter")
+
+    await database.write(start_counter)
+    asked = (read, read, increment, read, read)
+    found = await asyncio.gather(*(database.write(one) for one in asked))
+    if database.is_sqlite:  # where they share a transaction
+        assert found == [0, 0, 1, 1, 1]
+        assert len(looked_up) == 2
+    else:
+        assert len(looked_up) == 4
+
+
+def test_what_was_looked_up_after_a_savepoint_is_forgotten_with_it(database):
+    def of_name(tx: Tx, name: str) -> int:
+        return counter(tx)
+
+    def count_and_fail(tx: Tx) -> int:
+        start_counter(tx)
+        with suppress(ValueError), tx.alone():
+            increment(tx)
+            assert tx.once(of_name, "counter") == 1
+            raise ValueError
+        return tx.once(of_name, "counter")
+
+    assert database.write_now(count_and_fail) == 0
 
 
 def test_a_reader_can_not_write(database):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -73,11 +74,6 @@ _OFFERED = sa.and_(
     sa.or_(_w.ends_at.is_(None), _w.ends_at > sa.bindparam("now", type_=sa.BigInteger)),
 )
 _ACTIVE = Prepared(sa.select(_w.id, _w.names, _w.cost).where(_OFFERED).order_by(_w.cost, _w.id))
-_ABOVE = Prepared(
-    sa.select(_w.names, _w.cost)
-    .where(_OFFERED, _w.cost > sa.bindparam("before"))
-    .order_by(_w.cost, _w.id)
-)
 
 
 def active(tx: Tx, programme_id: int, now: datetime) -> list[RewardRow]:
@@ -94,14 +90,44 @@ def next_reward(offered: Sequence[RewardRow], balance: int) -> RewardRow | None:
 def outlook(tx: Tx, programme_id: int, before: int, balance: int, now: datetime) -> dict[str, Any]:
     """For a notice of a balance that was `before`: `reached`, the dearest reward that it is enough
     for now, or else `next`, the one to save for; each {"names", "cost"}. Empty without either."""
-    key, found = "", None
-    least = min(before, balance)
-    for row in tx.run_all(_ABOVE, programme=programme_id, before=least, now=to_micros(now)):
-        if row[1] <= balance:
-            key, found = "reached", row
-        elif found is None:
-            key, found = "next", row
-    return {key: {"names": orjson.loads(found[0]), "cost": found[1]}} if found else {}
+    key, found, at = "", None, to_micros(now)
+    for reward in tx.once(_switched_on, programme_id):
+        if not reward.starts_at <= at < reward.ends_at:
+            continue
+        if before < reward.cost <= balance:
+            key, found = "reached", reward
+        elif reward.cost > balance and found is None:
+            key, found = "next", reward
+    return {key: {"names": found.names, "cost": found.cost}} if found else {}
+
+
+class _SwitchedOn(NamedTuple):
+    """Times in microseconds; without bounds a reward is always there."""
+
+    names: Mapping[str, str]
+    cost: int
+    starts_at: float
+    ends_at: float
+
+
+_SWITCHED_ON = Prepared(
+    sa.select(_w.names, _w.cost, _w.starts_at, _w.ends_at)
+    .where(_w.programme_id == sa.bindparam("programme"), _w.active)
+    .order_by(_w.cost, _w.id)
+)
+
+
+def _switched_on(tx: Tx, programme_id: int) -> list[_SwitchedOn]:
+    """The programme's rewards, the cheapest first."""
+    return [
+        _SwitchedOn(
+            orjson.loads(names),
+            cost,
+            -math.inf if starts_at is None else starts_at,
+            math.inf if ends_at is None else ends_at,
+        )
+        for names, cost, starts_at, ends_at in tx.run_all(_SWITCHED_ON, programme=programme_id)
+    ]
 
 
 # -- for one guest ---------------------------------------------------------------------------------

@@ -132,6 +132,10 @@ def revoke(tx: Tx, by: Member, till_id: int, now: datetime) -> None:
 
 def by_token(tx: Tx, token: str) -> Till | None:
     """The till whose bearer token this is; None for a wrong or revoked one."""
+    return tx.once(_by_token, token)
+
+
+def _by_token(tx: Tx, token: str) -> Till | None:
     row = tx.run(_BY_TOKEN, token_hash=hash_of(token))
     return None if row is None else Till(row[0], row[1], CafeRow(*row[2:]))
 

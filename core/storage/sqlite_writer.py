@@ -120,8 +120,9 @@ class SqliteWriter:
         connection = self._engine.connect().execution_options(**AT_ONCE)
         try:
             connection.begin()
+            found: dict[Any, Any] = {}
             for job in group:
-                job.run(Tx(connection))
+                job.run(Tx(connection, found))
         except Exception:
             connection.close()
             self._connection_free.release()

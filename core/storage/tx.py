@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -16,6 +16,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from core.contract import DomainEvent
 
+K = TypeVar("K")
+T = TypeVar("T")
 Row = tuple[Any, ...]
 _Values = Callable[[Mapping[str, Any]], Sequence[Any]]
 
@@ -71,10 +73,12 @@ class Tx:
     A service never commits; who called it does.
     """
 
-    __slots__ = ("_cursor", "connection", "events", "is_sqlite", "rings")
+    __slots__ = ("_cursor", "_found", "connection", "events", "is_sqlite", "rings")
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, found: dict[Any, Any] | None = None) -> None:
+        """`found`: what `once` has found in this transaction, where others share it."""
         self.connection = connection
+        self._found: dict[Any, Any] = {} if found is None else found
         self.is_sqlite = connection.dialect.name == "sqlite"
         self.rings: list[str] = []
         self.events: list[DomainEvent] = []
@@ -85,10 +89,21 @@ class Tx:
         statement: Executable,
         parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> CursorResult[Any]:
+        if not statement.is_select:
+            self._found.clear()
         return cast(CursorResult[Any], self.connection.execute(statement, parameters))
 
     def scalar(self, statement: Executable) -> Any:
-        return self.connection.execute(statement).scalar()
+        return self.execute(statement).scalar()
+
+    def once(self, look_up: Callable[[Tx, K], T], key: K) -> T:
+        """`look_up(tx, key)`, once for all functions that share this transaction: for what each of
+        them asks and hardly ever changes. It is forgotten whenever `execute` writes something; what
+        prepared statements write must not be looked up here."""
+        where = (look_up, key)
+        if where not in self._found:
+            self._found[where] = look_up(self, key)
+        return cast(T, self._found[where])
 
     def run(self, prepared: Prepared, **values: Any) -> Row | None:
         """The first row of a prepared statement, or None."""
@@ -139,6 +154,7 @@ class Tx:
                 yield
         except BaseException:
             del self.rings[rings:], self.events[events:]
+            self._found.clear()
             raise
 
     def savepoint(self) -> None:
@@ -150,6 +166,7 @@ class Tx:
     def rollback_to_savepoint(self) -> None:
         self.rings.clear()
         self.events.clear()
+        self._found.clear()
         self._raw().execute("ROLLBACK TO SAVEPOINT one")
         self._raw().execute("RELEASE SAVEPOINT one")
 
