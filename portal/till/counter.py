@@ -7,7 +7,7 @@ from starlette.routing import BaseRoute
 
 from core.i18n import N_
 from core.services import lookup, scanning, unclaimed
-from core.services.errors import Missing, Refusal, Rejected, UnknownVisit
+from core.services.errors import Refusal, Rejected
 from portal.till import refusals
 from portal.till.door import HOME, Call, TillOffice
 from portal.till.stage import VISIT, Note, Stage, key
@@ -40,7 +40,7 @@ class CounterRoom:
         except Rejected as error:
             return await self._refuse(call, refusals.why(error, call.w))
         if isinstance(found, str):
-            return await self._stage.visit(call, found)
+            return await self._stage.after(call, found, None)
         if isinstance(found, Refusal):
             return await self._refuse(call, refusals.why(found, call.w))
         if not found.matches:
@@ -50,14 +50,10 @@ class CounterRoom:
     async def choose(self, call: Call) -> Response:
         guest = call.form.field("guest")
         visit = await self._office.write(call, lookup.choose, guest, self._stage.now())
-        return await self._stage.visit(call, visit)
+        return await self._stage.after(call, visit, None)
 
     async def visit(self, call: Call) -> Response:
-        try:
-            return await self._stage.visit(call, key(call.request.path_params["visit"]))
-        except (UnknownVisit, Missing):
-            note = Note("bad", refusals.why(UnknownVisit(), call.w))
-            return await self._stage.nobody(call, note)
+        return await self._stage.visit(call, key(call.request.path_params["visit"]))
 
     async def live(self, call: Call) -> Response:
         return await self._stage.live(call, key(call.request.path_params["visit"]))
@@ -71,11 +67,11 @@ class CounterRoom:
                 call, unclaimed.give, source, order, visit, self._stage.now()
             )
         except Refusal as error:
-            return await self._stage.visit(call, visit, Note("bad", refusals.why(error, call.w)))
+            return await self._stage.after(call, visit, Note("bad", refusals.why(error, call.w)))
         unit = call.session.till.cafe.unit
         points = call.w.points(counted.response["points"], unit)
         note = Note("good", call.w.text("The order is theirs: {points}.", points=points))
-        return await self._stage.visit(call, visit, note)
+        return await self._stage.after(call, visit, note)
 
     async def _refuse(self, call: Call, text: str) -> Response:
         if call.swaps:

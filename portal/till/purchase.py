@@ -34,7 +34,7 @@ class PurchaseRoom:
                 call, purchases.preview, visit, basket, self._stage.now()
             )
         except Refusal as error:
-            return await self._stage.visit(call, visit, Note("bad", refusals.why(error, call.w)))
+            return await self._stage.after(call, visit, Note("bad", refusals.why(error, call.w)))
         except Rejected as error:
             return await self._not_yet(call, visit, entered, error)
         entered = entered._replace(preview=shown)
@@ -53,12 +53,12 @@ class PurchaseRoom:
                 call, purchases.add, visit, _basket(call), seen, entered.key, self._stage.now()
             )
         except Refusal as error:
-            return await self._stage.visit(call, visit, Note("bad", refusals.why(error, call.w)))
+            return await self._stage.after(call, visit, Note("bad", refusals.why(error, call.w)))
         except Rejected as error:
             return await self._not_yet(call, visit, entered, error)
         points = call.w.points(counted.response["points"], call.session.till.cafe.unit)
         note = Note("good", call.w.text("Counted: {points}.", points=points))
-        return await self._stage.visit(call, visit, note)
+        return await self._stage.after(call, visit, note)
 
     async def undo(self, call: Call) -> Response:
         visit, order = _visit(call), key(call.request.path_params["order"])
@@ -67,7 +67,7 @@ class PurchaseRoom:
             note = Note("good", call.w.text("The purchase is undone."))
         except Refusal as error:
             note = Note("bad", refusals.why(error, call.w))
-        return await self._stage.visit(call, visit, note)
+        return await self._stage.after(call, visit, note)
 
     async def _not_yet(self, call: Call, visit: str, entered: Entered, error: Rejected) -> Response:
         """What was entered stays as it is, with what is wrong with it."""

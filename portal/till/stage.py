@@ -17,12 +17,13 @@ from starlette.responses import Response
 from core.phrases import counted, name_in, why_out
 from core.services import attending, purchases, unclaimed
 from core.services.attending import Attended
-from core.services.errors import Missing
+from core.services.errors import Missing, UnknownVisit
 from core.services.lookup import Found
 from core.services.purchases import Preview, Sold
 from core.services.till_sessions import TillSession
 from core.services.unclaimed import Unclaimed
 from portal.rooms import to
+from portal.till import refusals
 from portal.till.door import HOME, Call, TillOffice
 
 VISITS = f"{HOME}/visits"
@@ -76,8 +77,11 @@ class Stage:
         note: Note | None = None,
         entered: Entered | None = None,
     ) -> Response:
-        """UnknownVisit."""
-        found, menu, orders = await self._office.read(call, _visit, public_id, self.now())
+        """Where there is no such visit here, nobody."""
+        try:
+            found, menu, orders = await self._office.read(call, _visit, public_id, self.now())
+        except UnknownVisit as error:
+            return await self.nobody(call, Note("bad", refusals.why(error, call.w)))
         return self._show(
             call,
             "visit.html",
@@ -89,10 +93,19 @@ class Stage:
             entered=entered or Entered(new_key(), {}, ""),
         )
 
+    async def after(self, call: Call, public_id: str, note: Note | None) -> Response:
+        """The visit once something was done in it."""
+        if call.swaps or (note is not None and note.kind == "bad"):
+            return await self.visit(call, public_id, note)
+        return to(f"{VISITS}/{public_id}")
+
     async def live(self, call: Call, public_id: str) -> Response:
         """The parts of a visit that change by themselves; what is being entered is let alone."""
-        found, _, orders = await self._office.read(call, _visit, public_id, self.now())
-        if not found.over:
+        try:
+            found, _, orders = await self._office.read(call, _visit, public_id, self.now())
+        except UnknownVisit:
+            found = None
+        if found is not None and not found.over:
             return self.piece(call, "visit_live.html", visit=found, orders=orders)
         answer = await self.visit(call, public_id)
         answer.headers["HX-Retarget"] = "#stage"
@@ -116,12 +129,6 @@ class Stage:
         self, call: Call, template: str, where: str, note: Note | None, **values: Any
     ) -> Response:
         values |= {"stage": f"till/{template}", "note": note}
-        if (
-            not call.swaps
-            and call.request.method == "POST"
-            and (note is None or note.kind == "good")
-        ):
-            return to(where)
         if not call.swaps:
             return self._office.page(call, "counter.html", **self._shared(call), **values)
         answer = self.piece(call, "stage.html", **values)
