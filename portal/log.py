@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from core.i18n import N_, Words
-from core.phrases import bonus_name, name_in
+from core.phrases import bonus_name, counted, name_in
 from core.services import logbook, permission
 from core.services.logbook import Entry
 from portal.forms import row_id
@@ -37,16 +37,19 @@ HAPPENED = {
     "device_bound": N_("A browser was bound to the till: {device}"),
     "device_revoked": N_("A browser is bound to the till no longer: {device}"),
     "fetch_given_up": N_("An order could not be fetched from the till system"),
+    "guest_chosen": N_("A guest who was looked up was chosen"),
     "guest_erased": N_("A guest's data was erased"),
     "guests_imported": N_("Guests were imported: {added}"),
     "guests_merged": N_("Two cards of one guest became one"),
     "import_claimed": N_("An imported guest claimed their points: {points}"),
     "invitations_changed": N_("What an invitation gives was changed: {inviter} and {friend}"),
+    "looked_up": N_("Looked a guest up; found: {found}"),
     "message_failed": N_("A message could not be delivered"),
     "message_given_up": N_("A message was given up: it could not be delivered in time"),
     "message_waits": N_("A message waits until its guest writes again"),
     "messenger_connected": N_("A guest connected another messenger"),
     "order_changed": N_("The till system has changed order {order}, which had counted already"),
+    "order_given": N_("Order {order} was given to a guest; points: {points}"),
     "password_changed": N_("{login} changed their password"),
     "password_reset": N_("The password of {login} was reset"),
     "pin_chosen": N_("Chose a PIN for the till"),
@@ -57,7 +60,15 @@ HAPPENED = {
     "product_off": N_("Product switched off: {name}"),
     "product_on": N_("Product switched on: {name}"),
     "programme_changed": N_("The programme was changed: {gives} for {spent}"),
+    "purchase_added": N_("Entered a purchase by hand: {total}; points: {points}"),
+    "purchase_undone": N_("Undid a purchase entered by hand: {total}; points: {points}"),
     "recovery_code_used": N_("Signed in by a recovery code; {left} are left"),
+    "redeem_asked": N_("A guest was asked whether to redeem: {rewards}; points: {points}"),
+    "redeem_cancelled": N_("Cancelled before it was redeemed: {rewards}"),
+    "redeem_confirmed": N_("Redeemed: {rewards}; points: {points}"),
+    "redeem_expired": N_("Not redeemed in time: {rewards}"),
+    "redeem_held": N_("Picked, and its points held: {rewards}; points: {points}"),
+    "redeem_returned": N_("Redeemed by mistake, or refunded; the points are back: {rewards}"),
     "reward_added": N_("Reward added: {name}, for {cost}"),
     "reward_changed": N_("Reward changed: {name}, for {cost}"),
     "reward_off": N_("Reward switched off: {name}"),
@@ -128,6 +139,10 @@ def happened(kind: str, data: Mapping[str, Any], w: Words) -> str:
         values["role"] = w.text(role)
     if kind.startswith("reward_") and "cost" in data:
         values["cost"] = w.number(data["cost"])
+    if "total_minor" in data:
+        values["total"] = w.money(data["total_minor"], data["currency"])
+    if kind.startswith("redeem_"):
+        values["rewards"] = counted([reward["names"] for reward in data["rewards"]], w)
     if "names" in data:
         values["name"] = name_in(data["names"], w)
     if kind == "invitations_changed":
