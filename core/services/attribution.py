@@ -15,6 +15,7 @@ from core.services import guests as guest_service
 from core.services import ledger, visits
 from core.services.errors import UnknownVisit
 from core.storage.tables import guests, tills
+from core.storage.tables import visits as visit_rows
 from core.storage.tx import Prepared, Tx
 
 
@@ -38,10 +39,24 @@ def by_reward_card(tx: Tx, cafe_id: int, phone: str, now: datetime) -> Owner | N
 
 def by_name(tx: Tx, cafe_id: int, visit_id: str, paid_at: datetime) -> Owner | None:
     """The guest of the visit that the order names, if it was paid in time. UnknownVisit."""
-    visit = visits.named(tx, cafe_id, visit_id)
-    if visit is None:
+    row = tx.run(_VISIT_AND_GUEST, visit=visit_id, cafe=cafe_id)
+    if row is None:
         raise UnknownVisit("this cafe has no such visit")
-    return _of_visit(tx, visit, takes=False) if visit.holds(paid_at) else None
+    visit = visits.of_row(row[: -len(ledger.HOLDER)])
+    if not visit.holds(paid_at):
+        return None
+    guest = ledger.holder_of(tx, visit.guest_id, row[-len(ledger.HOLDER) :])
+    return None if guest.erased else Owner(guest, visit)
+
+
+_VISIT_AND_GUEST = Prepared(
+    sa.select(*visits.COLUMNS, *ledger.HOLDER)
+    .join_from(visit_rows, guests, guests.c.id == visit_rows.c.guest_id)
+    .where(
+        visit_rows.c.public_id == sa.bindparam("visit"),
+        visit_rows.c.cafe_id == sa.bindparam("cafe"),
+    )
+)
 
 
 def by_interval(
@@ -50,7 +65,10 @@ def by_interval(
     """The guest of the visit that the till had when the order was paid, if it is the first one."""
     at = moment_of(paid_at, arrived_at, live=live)
     visit = None if at is None else visits.for_order(tx, till_id, at)
-    return None if visit is None else _of_visit(tx, visit, takes=True)
+    if visit is None:
+        return None
+    guest = ledger.holder(tx, visit.guest_id)
+    return None if guest.erased else Owner(guest, visit, takes=True)
 
 
 _TILL = Prepared(
@@ -85,8 +103,3 @@ def by_phone(tx: Tx, phone: str) -> int | None:
     if len(rows) == 1 or (rows and rows[0][1]):
         return int(rows[0][0])
     return None
-
-
-def _of_visit(tx: Tx, visit: visits.VisitRow, *, takes: bool) -> Owner | None:
-    guest = ledger.holder(tx, visit.guest_id)
-    return None if guest.erased else Owner(guest, visit, takes)

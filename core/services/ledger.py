@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 from core.domain.earning import Because
 from core.services import lots
 from core.storage.tables import accounts, guests, ledger_entries, programmes
-from core.storage.tx import Prepared, Tx
+from core.storage.tx import Prepared, Row, Tx
 from core.storage.types import from_micros, to_micros
 
 Kind = Literal["order", "refund", "opening", "merge", "redeem", "return", "expire", "referral"]
@@ -243,20 +243,23 @@ class Holder(NamedTuple):
     invited: bool = False
 
 
-_GUEST = Prepared(
-    sa.select(guests.c.public_id, guests.c.merged_into, guests.c.erased_at, guests.c.invited).where(
-        guests.c.id == sa.bindparam("guest")
-    )
-)
+HOLDER = (guests.c.public_id, guests.c.merged_into, guests.c.erased_at, guests.c.invited)
+"""What `holder_of` reads from."""
+
+_GUEST = Prepared(sa.select(*HOLDER).where(guests.c.id == sa.bindparam("guest")))
 
 
 def holder(tx: Tx, guest_id: int) -> Holder:
     """The guest, or the one that they became where two were merged."""
-    while True:
-        row: tuple[Any, ...] | None = tx.run(_GUEST, guest=guest_id)
-        if row is None:
-            raise LookupError(f"there is no guest {guest_id}")
-        public_id, merged_into, erased_at, invited = row
-        if merged_into is None:
-            return Holder(guest_id, public_id, erased_at is not None, bool(invited))
-        guest_id = merged_into
+    row = tx.run(_GUEST, guest=guest_id)
+    if row is None:
+        raise LookupError(f"there is no guest {guest_id}")
+    return holder_of(tx, guest_id, row)
+
+
+def holder_of(tx: Tx, guest_id: int, row: Row) -> Holder:
+    """As `holder`, where the guest's HOLDER columns are there already."""
+    public_id, merged_into, erased_at, invited = row
+    if merged_into is not None:
+        return holder(tx, merged_into)
+    return Holder(guest_id, public_id, erased_at is not None, bool(invited))

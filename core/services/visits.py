@@ -37,7 +37,7 @@ class VisitRow(NamedTuple):
 
 
 _v = visits.c
-_COLUMNS = (
+COLUMNS = (
     _v.id,
     _v.public_id,
     _v.cafe_id,
@@ -48,13 +48,14 @@ _COLUMNS = (
     _v.ends_at,
     _v.taken,
 )
+"""What `of_row` reads from."""
 _NAMED = Prepared(
-    sa.select(*_COLUMNS).where(
+    sa.select(*COLUMNS).where(
         _v.public_id == sa.bindparam("public_id"), _v.cafe_id == sa.bindparam("cafe")
     )
 )
 _AT = Prepared(
-    sa.select(*_COLUMNS)
+    sa.select(*COLUMNS)
     .where(
         _v.till_id == sa.bindparam("till"),
         _v.opened_at <= sa.bindparam("at", type_=sa.BigInteger),
@@ -104,14 +105,14 @@ def open_visit(
 def named(tx: Tx, cafe_id: int, public_id: str) -> VisitRow | None:
     """The cafe's visit of that id, at whichever till and however long ago."""
     row = tx.run(_NAMED, public_id=public_id, cafe=cafe_id)
-    return None if row is None else _visit(row)
+    return None if row is None else of_row(row)
 
 
 def for_order(tx: Tx, till_id: int, at: datetime) -> VisitRow | None:
     """The visit that the till had at that moment, unless an order has claimed it already. Whoever
     else looks for it waits for our commit."""
     row = tx.run(_AT, till=till_id, at=to_micros(at))
-    visit = None if row is None else _visit(row)
+    visit = None if row is None else of_row(row)
     return None if visit is None or visit.taken else visit
 
 
@@ -124,7 +125,7 @@ def _end(tx: Tx, till_id: int, now: datetime) -> None:
     tx.execute(sa.update(visits).where(_v.till_id == till_id, _v.ends_at > now).values(ends_at=now))
 
 
-def _visit(row: Row) -> VisitRow:
+def of_row(row: Row) -> VisitRow:
     id_, public_id, cafe, till, guest, proof, opened_at, ends_at, taken = row
     return VisitRow(
         id_,
