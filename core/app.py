@@ -25,7 +25,7 @@ from core.outbox import Outbox
 from core.plugins import Loader
 from core.rotation import retire_older_keys
 from core.scheduler import Scheduler
-from core.services.desk import Business, Demo, Desk
+from core.services.desk import Demo, Desk
 from core.settings import Settings
 from core.storage.database import UNAVAILABLE, Database
 from core.storage.migrate import migrate
@@ -76,10 +76,9 @@ class Malva:
         keys: Keys,
         clock: Clock,
     ) -> None:
-        told = loader.file.business
         self._settings, self._loader = settings, loader
         self._database, self._keys, self._clock = database, keys, clock
-        self._business = Business(told.name, told.contact, told.privacy_url)
+        self._business = loader.file.business
         self._bell, self._wire = Bell(database), Wire()
         self._holder, self._background = Holder(database, clock), Background()
         self._metrics = Metrics()

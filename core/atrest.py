@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 
 from core.bell import Bell
 from core.contract import Received
+from core.domain.business import Business
 from core.gateway import Background, Gateways
 from core.holding import Holder
 from core.keys import Keys
 from core.plugins import Loader, Plugins
-from core.services.desk import Business, Desk
+from core.services.desk import Desk
 from core.settings import Settings
 from core.storage.database import Database
 from core.wire import Wire

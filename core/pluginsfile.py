@@ -11,19 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from core.domain.business import Business
 from core.settings import SettingsError, reason
 
 Kind = Literal["channels", "pos", "pages"]
 KINDS: tuple[Kind, ...] = ("channels", "pos", "pages")
-
-
-@dataclass(frozen=True, slots=True)
-class Business:
-    """Who runs the cafes. `contact` and `privacy_url` are shown to guests."""
-
-    name: str = "Malva"
-    contact: str = ""
-    privacy_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.contract import Channel
+from core.domain.business import Business
 from core.keys import Keys
 from core.storage.database import Database
-
-
-@dataclass(frozen=True, slots=True)
-class Business:
-    """[business] of plugins.toml. `privacy_url` takes the place of the built-in notice."""
-
-    name: str
-    contact: str = ""
-    privacy_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
