@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import sqlalchemy as sa
 
 import portal
@@ -26,11 +29,10 @@ def session_of(malva: Running, login: str) -> sessions.Session:
         return found
 
 
-def rooms() -> list[tuple[str, str, str | None]]:
-    """Method, path and action of every address of the portal that takes a session."""
-    office = portal.Office.__new__(portal.Office)
-    office.frame = office.gateway = office.desk = _Anything()
-    found = [route for room in portal.ROOMS for route in room(office).routes()]
+def addresses(door: type[Any], rooms: Iterable[Any]) -> list[tuple[str, str, str | None]]:
+    """Method, path and action of every address in these rooms that takes a session."""
+    office = door(_Anything())
+    found = [route for room in rooms for route in room(office).routes()]
     return [
         ("POST" if "POST" in route.methods else "GET", route.path, route.action)
         for route in found
@@ -43,7 +45,7 @@ class _Anything:
         return self
 
 
-ADDRESSES = rooms()
+ADDRESSES = addresses(portal.Office, portal.ROOMS)
 
 
 def path_to(path: str, rows: dict[str, int], other: int = 1) -> str:

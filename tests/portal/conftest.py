@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.services import bonus_rules, products
+from core.services import bonus_rules, devices, products
 from core.services.products import Draft
 from tests.end_to_end.around import plugins
 from tests.portal.around import WHO, session_of
@@ -27,6 +27,8 @@ def malva(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         for slug in ("bife", "zrno"):
             running.add_till(slug, f"Bar of {slug}")
         olga = session_of(running, "olga").member
+        for till in (1, 2):
+            running.database.write_now(devices.bind, olga, till, "Tablet", running.clock())
         for programme in (1, 2):
             draft = Draft({"en": f"Cake {programme}"}, "cake", 6, 42000)
             running.database.write_now(products.add, olga, programme, draft, running.clock())

@@ -11,16 +11,18 @@ import pyotp
 import pytest
 import sqlalchemy as sa
 
+import portal.till
 from core.services import second_factor, sessions, staff, tills
 from core.storage import tables
-from portal.till.door import COOKIE, DEVICE_COOKIE
-from tests.portal.around import session_of
+from portal.till.door import COOKIE, DEVICE_COOKIE, TillOffice
+from tests.portal.around import addresses, session_of
 from tests.support.portal import PASSWORD, Browser, csrf_in, hire, said
 from tests.support.running import Running
 from tests.support.till import PIN, TillBrowser, hidden
 from tests.till.conftest import BAR, TERRACE, ZRNO
 
 Another = Callable[..., TillBrowser]
+ADDRESSES = addresses(TillOffice, portal.till.ROOMS)
 
 
 def rows(malva: Running, table: sa.Table) -> list[sa.Row]:
@@ -305,6 +307,19 @@ def test_signing_out_ends_it_on_the_server(at_work: TillBrowser) -> None:
 
 
 # -- what a cookie and a form prove ----------------------------------------------------------------
+
+
+def test_every_address_of_the_till_asks_for_both_cookies_and_each_form_for_its_proof(
+    browser: Another, at_work: TillBrowser
+) -> None:
+    strange = browser()
+    assert {action for _, _, action in ADDRESSES} == {None, "till"}
+    for method, path, _ in ADDRESSES:
+        address = re.sub(r"\{[^}]*\}", "1", path)
+        answer = strange.http.request(method, address)
+        assert answer.headers.get("location") == "/till/sign-in", path
+        if method == "POST":
+            assert at_work.http.post(address, data={"csrf": "x"}).status_code == 403, path
 
 
 def test_a_session_cookie_without_the_device_s_opens_nothing(
