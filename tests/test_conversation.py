@@ -32,8 +32,10 @@ from core.conversation.types import (
     Export,
     Exported,
     FindGuest,
+    InvitationLoaded,
     Join,
     Joined,
+    LoadInvitation,
     LoadPoints,
     NextReward,
     NotKnown,
@@ -46,7 +48,7 @@ from core.conversation.types import (
     ShowCard,
     State,
 )
-from core.conversation.views import CafeView, GuestView, View
+from core.conversation.views import CafeView, GuestView, Invited, View
 from core.domain.names import clean_name, shorten_name
 from core.domain.phones import told_phone, typed_phone
 from core.i18n import LANGUAGES, words
@@ -205,7 +207,7 @@ def test_what_is_no_email_address(typed: str) -> None:
 VALUES = re.findall(
     r"\S+",
     """
-    menu card points settings help stop back data data:export data:erase erase:yes erase: : xyz
+    menu card points invite settings help stop back data data:export data:erase erase:yes erase: : xyz
     language:en language:ru language:xx name:offered name:remove phone:skip phone:remove
     cafe:bife cafe:zrno cafe:none offers:yes offers:no offers: email:remove
     set:name set:cafe set:email set:birthday set:phone set:language set:offers set:
@@ -230,10 +232,11 @@ texts = st.one_of(
     st.sampled_from([*WORDS, "My card", "BIFE", "060 123 4567", "ana@x.com", "24.12.", "x" * 9999]),
     st.text(max_size=80),
 )
+INVITATION = "inv_AAAABBBBCCCCDDDD"
 contents = st.one_of(
     st.builds(Said, texts),
     st.builds(Chose, st.one_of(st.sampled_from(VALUES), st.text(max_size=64))),
-    st.builds(Started, st.sampled_from([None, "", "cafe_bife", "cafe_", "cafe_none", "\x00"])),
+    st.builds(Started, st.sampled_from([None, "", "cafe_bife", "cafe_none", INVITATION, "\x00"])),
     st.builds(SharedPhone, st.just("+381601234567"), st.booleans()),
     st.builds(Unsupported, st.just("sticker")),
 )
@@ -264,6 +267,9 @@ class Pretence:
                 return PointsLoaded(
                     tuple(Account(one, NextReward("Kafa", 100), (ENTRY,)) for one in FOUND)
                 )
+            case LoadInvitation():
+                links = (("Telegram", "https://t.me/x"),) if self.known else ()
+                return InvitationLoaded(links, 0, 100 if self.known else 0, "points")
             case Join(cafe):
                 return Joined(cafe, self.known)
             case ProvePhone(phone):
@@ -293,6 +299,7 @@ def test_every_event_is_answered_and_the_state_outlives_a_restart(
 ) -> None:
     phone = "+381601234567" if capabilities.proves_phone else None
     view = replace(STRANGER, capabilities=capabilities, cafes=lambda: cafes, phone=phone)
+    view = replace(view, invitation=lambda code: Invited("bife", 100, "points", own=known))
     services, state = Pretence(view, known), NOTHING
     for event in events:
         pending, answered = [event], False

@@ -50,5 +50,7 @@ def followed(state: State, view: View, payload: str | None) -> Step | None:
 def _links(loaded: InvitationLoaded, w: Words) -> Iterator[str]:
     if loaded.links:
         yield w.text("Send your friends one of your links:")
+    else:  # the messengers haven't told our name there yet
+        yield w.text("Your links aren't ready yet. Please try again in a moment.")
     for title, url in loaded.links:
         yield f"{title}: {url}"

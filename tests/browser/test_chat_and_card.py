@@ -66,7 +66,7 @@ def test_a_guest_joins_and_the_menu_stays_at_hand(
     page = pages(width, color_scheme=scheme, reduced_motion="reduce")
     join(page, malva)
     page.get_by_role("button", name="Yes").click()
-    expect(page.locator(".menu").get_by_role("button")).to_have_count(4)
+    expect(page.locator(".menu").get_by_role("button")).to_have_count(5)
     page.locator(".menu").get_by_role("button", name="Points").click()
     expect(page.locator(".message").last).to_contain_text("Balance: 0 points")
     expect(page.locator(".message.mine").last).to_contain_text("Points")
