@@ -9,6 +9,14 @@ from core.phrases import entry_text, name_in, progress, way_to
 
 SPEND = {"rule": "spend", "points": 450, "spent_minor": 45000, "currency": "RSD"}
 COFFEE = {"rule": "product", "points": 20, "names": {"en": "Latte"}, "quantity": "1"}
+HELLO = {"rule": "bonus", "points": 50, "kind": "welcome", "names": {}}
+HAPPY = {
+    "rule": "bonus",
+    "points": 45,
+    "kind": "happy_hours",
+    "names": {"en": "Siesta"},
+    "factor": 150,
+}
 REFUND = {"rule": "refund", "points": -45, "refunded_minor": 4500, "currency": "RSD"}
 
 
@@ -50,6 +58,13 @@ def test_the_way_to_a_reward(language: str, sentence: str) -> None:
             "1 × Latte · 450 RSD spent",
             "1 × Latte · Račun od 450 RSD",
             "1 × Latte · Покупка на 450 RSD",
+        ),
+        (
+            "order",
+            [HELLO, HAPPY],
+            "Welcome gift · Siesta ×1.5",
+            "Poklon dobrodošlice · Siesta ×1,5",
+            "Приветственный подарок · Siesta ×1,5",
         ),
         ("refund", [REFUND], "Refund of 45 RSD", "Povraćaj: 45 RSD", "Возврат: 45 RSD"),
         (
