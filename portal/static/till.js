@@ -14,7 +14,8 @@ htmx.config.timeout = 8000;
 
 const QR = /^MALVAR?1\.[\w.-]+$/;
 const PAUSE = 100; // ms; a scanner types faster than that, a person doesn't
-let burst = { text: "", at: 0, into: null, before: "" };
+const nothing = () => ({ text: "", at: -Infinity, into: null, before: "" });
+let burst = nothing();
 
 function take(text) {
   field.value = text;
@@ -38,7 +39,7 @@ function typed(event) {
   const next = character(event);
   if (!next) return;
   const focused = document.activeElement;
-  if (event.timeStamp - burst.at > PAUSE) burst = { text: "", into: focused, before: focused.value };
+  if (event.timeStamp - burst.at > PAUSE) burst = { ...nothing(), into: focused, before: focused.value };
   burst.text += next;
   burst.at = event.timeStamp;
   if (!focused.matches("input, textarea, select")) field.focus();
@@ -47,7 +48,7 @@ function typed(event) {
 /** A scanner ends with Enter. What it typed into another field is taken out of there. */
 function entered(event) {
   const { text, into, before } = burst;
-  burst = { text: "", at: 0, into: null, before: "" };
+  burst = nothing();
   if (!QR.test(text)) return;
   event.preventDefault();
   if (into !== field && "value" in into) into.value = before;
@@ -77,6 +78,12 @@ stage.addEventListener("input", ({ target }) => {
   target.closest("#purchase")?.querySelectorAll("#sum button").forEach((button) => (button.disabled = true));
   mark();
 });
+
+/** Asks for it once more, where something is entered. */
+function sum() {
+  const entries = find(".entries-of");
+  if (entries && [...entries.querySelectorAll("input")].some((one) => one.value)) htmx.trigger(entries, "input");
+}
 
 function mark() {
   for (const item of document.querySelectorAll(".products li")) item.classList.toggle("chosen", item.querySelector("input").value > 0);
@@ -109,7 +116,8 @@ document.addEventListener("htmx:afterRequest", ({ detail }) => {
 /** The answer was lost, and with it whether it was done. */
 function unanswered(elt) {
   const said = elt.querySelector(".unknown");
-  if (elt.id === "live" || elt.matches(".entries-of")) return;
+  if (elt.id === "live") return;
+  if (elt.matches(".entries-of")) return setTimeout(() => connected && sum(), 2000);
   if (!said) return tell(words.failed);
   said.textContent = "once" in elt.dataset ? words.unknown : words.failed;
   said.hidden = false;
@@ -150,6 +158,7 @@ function hear() {
   if (connected) return;
   draw((connected = true));
   refresh(); // whatever happened meanwhile
+  sum();
 }
 
 function refresh() {

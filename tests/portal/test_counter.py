@@ -9,16 +9,13 @@ from html import unescape
 
 import httpx2
 import pytest
-import sqlalchemy as sa
 
-from core.services import bonus_rules, cards, ledger, redemptions
-from core.services.guests import find
-from core.storage import tables
+from core.services import bonus_rules
 from tests.end_to_end.around import Till
 from tests.portal.around import session_of
+from tests.support.holder import Holder
 from tests.support.running import Running
 from tests.support.till import TillBrowser, hidden
-from tests.test_pages import new_guest
 
 HTMX = {"HX-Request": "true"}
 
@@ -67,43 +64,9 @@ def api(malva: Running) -> Iterator[Till]:
         yield till
 
 
-class Guest:
-    """With 1,500 points in the programme of `bife`."""
-
-    def __init__(self, malva: Running, **known) -> None:
-        self.malva, self.db = malva, malva.database
-        self.row, _ = new_guest(malva, **known)
-        self.give(1500)
-
-    def give(self, points: int) -> None:
-        where = {"guest_id": self.row, "programme_id": 1, "cafe_id": 1}
-        how = {"kind": "opening", "reference": f"opening:{self.malva.clock()}", "because": []}
-        now = self.malva.clock()
-        self.db.write_now(lambda tx: ledger.add_entry(tx, points=points, now=now, **where, **how))
-
-    def card(self) -> cards.Card:
-        return self.db.write_now(cards.lease_code, self.row, self.malva.keys, self.malva.clock())
-
-    def pick(self) -> redemptions.Redemption:
-        how = {"guest_id": self.row, "programme_id": 1, "reward_ids": [1]}
-        keys, now = self.malva.keys, self.malva.clock()
-        return self.db.write_now(lambda tx: redemptions.pick(tx, keys=keys, now=now, **how))
-
-    def says(self, yes: bool) -> None:
-        """To what a till asked last."""
-        r = tables.redemptions.c
-        query = sa.select(r.public_id).where(r.guest_id == self.row).order_by(r.id.desc())
-        asked = self.db.read_now(lambda tx: tx.scalar(query))
-        self.db.write_now(redemptions.answer, self.row, asked, yes, self.malva.clock())
-
-    @property
-    def balance(self) -> int:
-        return self.db.read_now(ledger.balance, self.row, 1)
-
-
 @pytest.fixture
-def ana(malva: Running) -> Guest:
-    return Guest(malva, name="Ana <b>")
+def ana(malva: Running) -> Holder:
+    return Holder(malva, name="Ana <b>")
 
 
 def plain(answer: httpx2.Response) -> str:
@@ -177,7 +140,7 @@ def test_ten_wrong_codes_lock_the_till(cica, ana):
 
 
 def test_a_look_up_shows_who_it_could_be_and_opens_nothing(cica, malva):
-    Guest(malva, name="Petar Petrović", phone="+381601112223")
+    Holder(malva, name="Petar Petrović", phone="+381601112223")
     answer = cica.scan("2223")
     assert "Petar Petrović •••• 2223 Yes, that is them" in plain(answer)
     assert "111" not in plain(answer)
@@ -189,10 +152,7 @@ def test_only_guests_of_this_cafe(malva, ana, cica):
     with Cashier(malva.url) as zika:
         zika.seat(malva, "zika", 2)
         assert "No guest of this cafe" in plain(zika.scan("Ana"))
-        row = sa.select(tables.guests.c.public_id).where(tables.guests.c.id == ana.row)
-        public_id = ana.db.read_now(lambda tx: tx.scalar(row))
-        assert ana.db.read_now(find, public_id)
-        assert zika.post("/till/choose", guest=public_id).status_code == 404
+        assert zika.post("/till/choose", guest=ana.public_id).status_code == 404
         visit = cica.visit(ana.card().qr)
         assert "Scan the guest's card again" in plain(zika.get(visit))
         assert "Scan the guest's card again" in plain(zika.buy(visit, "100", amount="1"))
