@@ -83,8 +83,10 @@ def first_step(
 ) -> Passed | None:
     """What a password opens; None where it opens nothing."""
     known = password(tx, check, right, now)
-    if known is None or known.second_factor:
-        return None if known is None else Passed(known.staff_id, None)
+    if known is None:
+        return None
+    if known.second_factor:
+        return Passed(known.staff_id, None)
     return Passed(known.staff_id, _enter(tx, known.staff_id, user_agent, now))
 
 
