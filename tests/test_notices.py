@@ -122,6 +122,27 @@ def test_a_balance_brought_along_is_welcomed() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "rule", "language", "lines"),
+    [
+        ("invitation_points", "invitation", "en",
+         ["👥 BIFE: +100 points", "A friend came by your invitation", "Balance: 100 points"]),
+        ("invitation_points", "invited", "sr",
+         ["👥 BIFE: +100 poena", "Tu si na poziv prijatelja", "Stanje: 100 poena"]),
+        ("invitation_taken_back", "invitation_return", "ru",
+         ["↩️ BIFE: -100 баллов", "Приглашение: за первый заказ вернули деньги",
+          "Баланс: 0 баллов"]),
+    ],
+)  # fmt: skip
+def test_what_an_invitation_gave_and_took_back(
+    kind: str, rule: str, language: str, lines: list[str]
+) -> None:
+    points = -100 if rule == "invitation_return" else 100
+    because = [{"rule": rule, "points": points}]
+    facts = {"cafe": "BIFE", "points": points, "unit": "points", "because": because}
+    assert said(kind, {**facts, "balance": max(points, 0)}, language) == lines
+
+
 def test_its_parts_are_there_for_a_providers_templates() -> None:
     notice = render_notice("points_earned", EARNED, "sr-Latn")
     assert (notice.kind, notice.language) == ("points_earned", "sr")
