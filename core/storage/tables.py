@@ -254,6 +254,21 @@ class StaffContact(SQLModel, table=True):
     created_at: datetime = _utc()
 
 
+class Alarm(SQLModel, table=True):
+    """One card got far more by an employee's hand than others (services/alarms.py): `points`, with
+    `times` purchases, when it was noticed at `raised_at`."""
+
+    id: int | None = _id()
+    staff_id: int = _ref("staff", index=True)
+    guest_id: int = _ref("guest", index=True)
+    programme_id: int = _ref("programme")
+    times: int
+    points: int = _whole()
+    raised_at: datetime = _utc()
+    seen_at: datetime | None = _utc(nullable=True)
+    seen_by: int | None = _ref("staff", nullable=True)
+
+
 class StaffCode(SQLModel, table=True):
     """A one-time code of the staff's: `link` connects a messenger. Only SHA-256 of it is kept."""
 
@@ -437,6 +452,13 @@ class Order(SQLModel, table=True):
         UniqueConstraint("till_id", "idempotency_key"),
         Index("ix_orders_cafe_time", "cafe_id", "received_at"),
         Index("ix_orders_guest", "guest_id", "received_at"),
+        Index(
+            "ix_orders_staff",
+            "staff_id",
+            "received_at",
+            sqlite_where=text("staff_id IS NOT NULL"),
+            postgresql_where=text("staff_id IS NOT NULL"),
+        ),
     )
     id: int | None = _id()
     cafe_id: int = _ref("cafe")
@@ -741,7 +763,10 @@ class EventLog(SQLModel, table=True):
     """What happened, for people: never a phone number or a token in `data`."""
 
     __tablename__ = "event_log"
-    __table_args__ = (Index("ix_event_log_cafe", "cafe_id", "id"),)
+    __table_args__ = (
+        Index("ix_event_log_cafe", "cafe_id", "id"),
+        Index("ix_event_log_staff", "staff_id", "at"),
+    )
     id: int | None = _id()
     at: datetime = _utc(index=True)
     kind: str
@@ -749,7 +774,7 @@ class EventLog(SQLModel, table=True):
     guest_id: int | None = _ref("guest", nullable=True, index=True)
     till_id: int | None = _ref("till", nullable=True)
     data: dict[str, Any] = _json(nullable=False)
-    staff_id: int | None = _ref("staff", index=True, nullable=True)
+    staff_id: int | None = _ref("staff", nullable=True)
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -757,6 +782,7 @@ def _table(model: type[SQLModel]) -> Table:
 
 
 accounts = _table(Account)
+alarms = _table(Alarm)
 bonus_rules = _table(BonusRule)
 bonus_uses = _table(BonusUse)
 cafes = _table(Cafe)
