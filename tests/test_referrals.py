@@ -345,3 +345,23 @@ async def test_of_two_first_orders_at_once_in_two_programmes_one_is_the_first(da
 
     assert await database.read(given) == sorted([(ana, 100), (vuk, 100)])
     assert await database.read(ledger.prove) == []
+
+
+@pytest.mark.anyio
+async def test_many_friends_pay_at_once(database):
+    def open_up(tx):
+        shop = Shop(tx)
+        ana = shop.guest()
+        friends = [friend_of(shop, ana, f"Friend {number}") for number in range(16)]
+        return shop, ana, [(friend, shop.visit(friend).public_id) for friend in friends]
+
+    shop, ana, came = await database.write(open_up)
+    await asyncio.gather(
+        *(
+            database.write(lambda tx, f=friend, v=visit: shop.within(tx).order(f"o{f}", visit=v))
+            for friend, visit in came
+        )
+    )
+    assert await database.read(ledger.balance, ana, shop.cafe.programme_id) == 1600
+    assert (await database.read(invitations.of_guest, ana, NOW)).brought == 1600
+    assert await database.read(ledger.prove) == []
