@@ -65,25 +65,21 @@ MENU: Menu = (
 )
 """SKU, names in English, Serbian and Russian, price in minor units of RSD."""
 
-STAR = "cheesecake"
-"""The one product that is worth points of its own."""
-STAR_POINTS = 600
+STARS = {"cheesecake": 600, "croissant": 300, "sandwich": 500}
+"""The products that are worth points of their own; `/till` shows them with their prices."""
 
 REWARDS = (
     ({"en": "Any cake", "sr": "Kolač po izboru", "ru": "Любой десерт"}, 2_500),
     ({"en": "Breakfast for two", "sr": "Doručak za dvoje", "ru": "Завтрак на двоих"}, 6_000),
 )
 
-BONUSES: tuple[tuple[Kind, dict[str, Any], int, int | None], ...] = (
-    ("welcome", {"points": 200}, DAYS, None),
-    (
-        "happy_hours",
-        {"factor": 200, "weekdays": [0, 1, 2, 3, 4], "from": 15 * 60, "to": 18 * 60},
-        60,
-        150_000,
-    ),
+LEMONADE = {"en": "Lemonade season", "sr": "Sezona limunade", "ru": "Сезон лимонада"}
+BONUSES: tuple[tuple[Kind, dict[str, str], dict[str, Any], int, int | None], ...] = (
+    ("welcome", {}, {"points": 200}, DAYS, None),
+    ("product_multiplier", LEMONADE, {"factor": 200, "skus": ["lemonade"]}, 60, 150_000),
 )
-"""Kind, params, since how many days it counts, budget."""
+"""Kind, names, params, since how many days it counts, budget. None of them asks the clock, so that
+the demo's first order is the same at any hour."""
 
 FIRST_NAMES = {
     "sr": ("Ana", "Marko", "Jelena", "Nikola", "Milica", "Stefan", "Jovana", "Luka", "Ivana"),
@@ -135,11 +131,20 @@ def _cafe(tx: Tx, slug: str, name: str, now: datetime) -> _Cafe:
         sa.insert(rewards),
         [{"programme_id": programme, "names": names, "cost": cost} for names, cost in REWARDS],
     )
-    star = next(names_of(row) for row in MENU if row[0] == STAR)
     tx.execute(
-        sa.insert(products).values(
-            programme_id=programme, sku=STAR, names=star, points=STAR_POINTS, active=True
-        )
+        sa.insert(products),
+        [
+            {
+                "programme_id": programme,
+                "sku": row[0],
+                "names": names_of(row),
+                "points": STARS[row[0]],
+                "price_minor": row[4],
+                "active": True,
+            }
+            for row in MENU
+            if row[0] in STARS
+        ],
     )
     tx.execute(sa.update(programmes).where(programmes.c.id == programme).values(name=name))
     return _Cafe(cafe_id, programme, [_bonus(tx, programme, *one, now) for one in BONUSES])
@@ -149,19 +154,20 @@ def _bonus(
     tx: Tx,
     programme: int,
     kind: Kind,
+    names: dict[str, str],
     params: dict[str, Any],
     since_days: int,
     budget: int | None,
     now: datetime,
 ) -> tuple[datetime, Rule]:
     since = now - timedelta(days=since_days)
-    row = {"programme_id": programme, "kind": kind, "names": {}, "params": params}
+    row = {"programme_id": programme, "kind": kind, "names": names, "params": params}
     rule_id = tx.scalar(
         sa.insert(bonus_rules)
         .values(**row, budget_points=budget, starts_at=since, created_at=since)
         .returning(bonus_rules.c.id)
     )
-    return since, Rule(rule_id, kind, {}, params)
+    return since, Rule(rule_id, kind, names, params)
 
 
 def names_of(row: tuple[str, str, str, str, int]) -> dict[str, str]:
@@ -257,7 +263,7 @@ def _basket(chance: random.Random) -> list[tuple[tuple[str, str, str, str, int],
 
 def _write(tx: Tx, year: Iterator[Mapping[str, Any]]) -> None:
     rates = Rates(earn_minor=100, earn_points=1)
-    worth = {STAR: Worth(STAR_POINTS, next(names_of(row) for row in MENU if row[0] == STAR))}
+    worth = {row[0]: Worth(STARS[row[0]], names_of(row)) for row in MENU if row[0] in STARS}
     rows: dict[sa.Table, list[dict[str, Any]]] = defaultdict(list)
     holders: dict[tuple[int, int], _Guest] = {}
     for one in year:

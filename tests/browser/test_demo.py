@@ -61,23 +61,23 @@ def test_the_whole_loop(demo: str, pages: OpenPage, width: int, language: str, s
     ring_up(page, "cappuccino", "cappuccino", "espresso")
     expect(page.locator(".total b")).to_have_text("700\u00a0RSD")
     shot(page, f"{name} 2 till")
-    page.locator(".pay").click()
-    expect(page.locator(".receipt .points")).to_have_text(f"+700 {unit}")
+    page.locator(".pay").click()  # the first order is welcomed with 200
+    expect(page.locator(".receipt .points")).to_have_text(f"+900 {unit}")
     expect(page.locator(".steps .done")).to_have_count(4)
     expect(page.locator(".activity li")).to_have_count(4)
     shot(page, f"{name} 3 paid")
 
     open_part(page, "guest")
-    expect(chat.locator(".message").last).to_contain_text(f"+700 {unit}")
+    expect(chat.locator(".message").last).to_contain_text(f"+900 {unit}")
     shot(page, f"{name} 4 guest")
     open_part(page, "result")
     card = page.frame_locator("iframe[name=card]")
-    expect(card.locator(".balance")).to_have_text(f"700 {unit}")
+    expect(card.locator(".balance")).to_have_text(f"900 {unit}")
     shot(page, f"{name} 5 card")
 
     open_part(page, "till")
     page.locator(".refund").click()
-    expect(page.locator(".receipt .points")).to_have_text(re.compile(f"^[-−]700 {unit}$"))
+    expect(page.locator(".receipt .points")).to_have_text(re.compile(f"^[-−]900 {unit}$"))
     open_part(page, "result")
     expect(card.locator(".balance")).to_have_text(f"0 {unit}")
 
