@@ -11,10 +11,11 @@ from pathlib import Path
 import click
 import sqlalchemy as sa
 
-from core import sample
 from core.app import utc_now
 from core.domain.money import to_major
 from core.keys import Keys
+from core.sample import build
+from core.sample.shop import CAFES, MENU, names_of
 from core.services import staff, tills
 from core.services.desk import Demo, DemoCafe, DemoProduct
 from core.serving import listening_on, serve
@@ -78,12 +79,12 @@ def _kept_secret(name: str, make: Callable[[], str]) -> str:
 def _set_up(database: Database, keys: Keys, *, address: str, password: str) -> Demo:
     now = utc_now()
     if not database.read_now(_is_filled):
-        database.write_now(sample.build, keys, now)
+        database.write_now(build, keys, now)
         hashed = staff.hash_password(password)
         database.write_now(staff.add, LOGIN, "Owner", "owner", (), hashed, now)
-        for slug in sample.CAFES:
+        for slug in CAFES:
             database.write_now(_add_till, slug)
-    return Demo(address, [database.read_now(_cafe, slug) for slug in sample.CAFES])
+    return Demo(address, [database.read_now(_cafe, slug) for slug in CAFES])
 
 
 def _is_filled(tx: Tx) -> bool:
@@ -101,10 +102,7 @@ def _cafe(tx: Tx, slug: str) -> DemoCafe:
     token = tx.scalar(
         sa.select(kept.c.value).where(kept.c.owner == "demo", kept.c.key == f"till:{slug}")
     )
-    products = [
-        DemoProduct(row[0], sample.names_of(row), to_major(row[4], cafe.currency))
-        for row in sample.MENU
-    ]
+    products = [DemoProduct(row[0], names_of(row), to_major(row[4], cafe.currency)) for row in MENU]
     return DemoCafe(slug, cafe.name, cafe.currency, token, products)
 
 

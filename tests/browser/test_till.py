@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Page, Route, expect
 
-from core.sample import MENU, REWARDS, names_of
+from core.sample.shop import MENU, REWARDS, names_of
 from core.storage import tables
 from tests.end_to_end.around import Till, plugins
 from tests.support.browser import OpenPage, shot
