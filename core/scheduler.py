@@ -18,7 +18,7 @@ from core.contract import FetchError, Polled, Pos, TillEvent
 from core.gateway import load, save
 from core.granting import Granting
 from core.holding import Hold, Holder
-from core.services import clearing, eventlog, expiring, redemptions, reports, tasks
+from core.services import alarms, clearing, eventlog, expiring, redemptions, reports, tasks
 from core.services.errors import Refusal
 from core.services.tasks import Task
 from core.storage.database import Database, unavailable
@@ -36,6 +36,7 @@ ASK_TIMEOUT = 45.0
 POLL_TIMEOUT = 90.0
 LONGEST_BACKOFF = 900.0
 CLEAR_EVERY = 3600.0
+ALARM_EVERY = 3600.0
 END_EVERY = 10.0
 """Seconds after which redemptions and points are looked at whose time is up."""
 BETWEEN_BATCHES = 0.05
@@ -83,6 +84,7 @@ class Scheduler:
                 group.create_task(self._repeat(hold, clearing.clear, CLEAR_EVERY))
                 group.create_task(self._repeat(hold, redemptions.expire, END_EVERY))
                 group.create_task(self._repeat(hold, expiring.sweep, END_EVERY))
+                group.create_task(self._repeat(hold, alarms.sweep, ALARM_EVERY))
                 for name, pos in self._tills.items():
                     for cafe in pos.cafes() if pos.poll_every is not None else ():
                         group.create_task(self._poll(name, pos, cafe, hold))

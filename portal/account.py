@@ -1,4 +1,5 @@
-"""`/portal/account`: one's own password, second factor, sessions and language."""
+"""`/portal/account`: one's own password, second factor, sessions, language, and the messengers to
+which alarms go."""
 
 from __future__ import annotations
 
@@ -7,18 +8,27 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from core.domain import linkcodes
 from core.domain.roles import Member
 from core.i18n import LANGUAGES
-from core.services import permission, second_factor, sessions, sign_in, staff
+from core.services import (
+    permission,
+    second_factor,
+    sessions,
+    sign_in,
+    staff,
+    staff_contacts,
+)
 from core.services.errors import Missing, Rejected
 from portal import said
 from portal.forms import row_id
 from portal.hashing import hashed, matches
-from portal.join import data_url
+from portal.join import data_url, ways
 from portal.office import Call, Office, to
 
 PATH = "/portal/account"
 FACTOR = f"{PATH}/second-factor"
+MESSENGERS = f"{PATH}/messengers"
 
 
 class AccountRoom:
@@ -33,6 +43,8 @@ class AccountRoom:
             office.post(f"{PATH}/language", self.language, "portal"),
             office.post(f"{PATH}/sessions/revoke", self.revoke, "portal"),
             office.post(f"{PATH}/sessions/revoke-others", self.revoke_others, "portal"),
+            office.post(MESSENGERS, self.connect, "alarms"),
+            office.post(f"{MESSENGERS}/off", self.disconnect, "alarms"),
             office.get(FACTOR, self.set_up, "portal"),
             office.post(FACTOR, self.switch_on, "portal"),
             office.post(f"{FACTOR}/off", self.switch_off, "portal"),
@@ -73,6 +85,22 @@ class AccountRoom:
         now = self._office.gateway.now()
         await self._office.write(call, sessions.revoke_others, call.session.id, now)
         return to(PATH, "sessions")
+
+    # -- messengers that alarms go to ------------------------------------------------------------
+
+    async def connect(self, call: Call) -> Response:
+        code = await self._office.write(call, staff_contacts.offer, self._office.gateway.now())
+        links = await ways(self._office.frame, f"{linkcodes.DEEP_LINK}{code}")
+        shown = linkcodes.shown(code)
+        return self._office.page(call, "alarm_messenger.html", code=shown, ways=links)
+
+    async def disconnect(self, call: Call) -> Response:
+        contact_id = row_id(call.form.field("id"))
+        if contact_id is None:
+            raise Missing("no such messenger")
+        now = self._office.gateway.now()
+        await self._office.write(call, staff_contacts.disconnect, contact_id, now)
+        return to(PATH, "alarms_off")
 
     # -- the second factor -----------------------------------------------------------------------
 
@@ -145,10 +173,22 @@ class AccountRoom:
             "factor": await self._office.read(call, second_factor.is_on),
             "codes_left": await self._office.read(call, second_factor.codes_left),
             "sessions": await self._office.read(call, sessions.own, now),
+            "messengers": await self._messengers(call),
             "this": call.session.id,
             "zone": places[0].timezone if places else "UTC",
         }
         return self._office.page(call, "account.html", status=422 if error else 200, **values)
+
+    async def _messengers(self, call: Call) -> list[tuple[str, staff_contacts.Connected]] | None:
+        """With the title of each; None where they get no alarms."""
+        if not call.by.may("alarms"):
+            return None
+        found = await self._office.read(call, staff_contacts.own)
+        return [(self._title(one.channel), one) for one in found]
+
+    def _title(self, channel: str) -> str:
+        running = self._office.desk.channels.get(channel)
+        return (running.capabilities.title if running else "") or channel
 
 
 def _attempt(tx: Any, by: Member, right: bool, now: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +11,11 @@ from starlette.routing import BaseRoute
 
 from core.domain.roles import ROLES, Member, may_appoint
 from core.i18n import N_
-from core.services import permission, staff
+from core.services import limits, permission, staff
 from core.services.errors import Forbidden, Rejected
-from core.services.staff import Colleague
+from core.services.limits import Lately
+from core.services.permission import Place
+from core.services.staff import Colleague, Limits
 from portal import said
 from portal.hashing import hashed
 from portal.office import Call, Office, to
@@ -35,6 +38,7 @@ class EmployeesRoom:
             office.get(ONE, self.one, "employees"),
             office.post(ONE, self.change, "employees"),
             office.post(f"{ONE}/password", self.password, "employees"),
+            office.post(f"{ONE}/limits", self.limit, "employees"),
             office.post(f"{ONE}/pin", self.clear_pin, "employees"),
             office.post(f"{ONE}/off", self.switch_off, "employees"),
             office.post(f"{ONE}/on", self.switch_on, "employees"),
@@ -96,6 +100,16 @@ class EmployeesRoom:
             return await self._form(call, found, error, part="password")
         return to(PATH, "employee_password")
 
+    async def limit(self, call: Call) -> Response:
+        found = await self._office.read(call, staff.one, call.id())
+        try:
+            wanted = Limits(*(_bound(call, name) for name in Limits._fields))
+            now = self._office.gateway.now()
+            await self._office.write(call, staff.limit, found.id, wanted, now)
+        except Rejected as error:
+            return await self._form(call, found, error, part="limits")
+        return to(PATH, "employee_limited")
+
     async def clear_pin(self, call: Call) -> Response:
         await self._office.write(call, staff.clear_pin, call.id(), self._office.gateway.now())
         return to(PATH, "pin_cleared")
@@ -118,6 +132,7 @@ class EmployeesRoom:
         if found is not None and not found.may_change:
             raise Forbidden("not theirs to change")
         sent = call.form if error is not None and part == "facts" else None
+        places = await self._office.read(call, permission.places)
         return self._office.page(
             call,
             "employee.html",
@@ -130,13 +145,35 @@ class EmployeesRoom:
             chosen=sent.all("cafe") if sent else found.cafes if found else [],
             roles=[role for role in ROLES if may_appoint(call.by.role, role)],
             titles=TITLES,
-            cafes=await self._office.read(call, permission.places),
+            cafes=places,
+            bounds=_bounds(call, found, wrong=part == "limits"),
+            lately=await self._lately(call, found, places),
         )
+
+    async def _lately(
+        self, call: Call, found: Colleague | None, places: Sequence[Place]
+    ) -> Lately | None:
+        """What the limits are to be compared with; days are those of the first cafe."""
+        if found is None:
+            return None
+        zone, now = places[0].timezone if places else "UTC", self._office.gateway.now()
+        return await self._office.read(call, limits.lately, found.id, zone, now)
 
 
 def _cafes(call: Call) -> list[str]:
     """An owner is of all cafes, whichever were ticked."""
     return [] if call.form.field("role") == "owner" else call.form.all("cafe")
+
+
+def _bound(call: Call, name: str) -> int | None:
+    return call.form.whole(name) if call.form.field(name) else None
+
+
+def _bounds(call: Call, found: Colleague | None, *, wrong: bool) -> Mapping[str, Any]:
+    """The limits as their fields show them: as they are, or as they were written."""
+    if wrong:
+        return {name: call.form.field(name) for name in Limits._fields}
+    return found.limits._asdict() if found else {}
 
 
 def _add(

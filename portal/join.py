@@ -34,18 +34,20 @@ class JoinPage:
 
     async def show(self, request: Request) -> Response:
         known = await self._frame.desk.database.read(cafes.everyone)
-        places = [(cafe, await self._ways(cafe)) for cafe in known]
+        places = [(cafe, await ways(self._frame, f"cafe_{cafe.slug}")) for cafe in known]
         return self._frame.page(request, "join.html", places=places)
 
-    async def _ways(self, cafe: malva.CafeInfo) -> Sequence[Way]:
-        ways = []
-        for name, channel in self._frame.desk.channels.items():
-            link = channel.join_link(f"cafe_{cafe.slug}")
-            if link is not None:
-                here = link.startswith(f"{self._frame.gateway.public_url}/")
-                qr = await data_url(self._frame.gateway, link)
-                ways.append(Way(channel.capabilities.title or name, here, link, qr))
-        return ways
+
+async def ways(frame: Frame, payload: str) -> Sequence[Way]:
+    """How to open a chat that brings `payload` along, on each messenger that makes such links."""
+    found = []
+    for name, channel in frame.desk.channels.items():
+        link = channel.join_link(payload)
+        if link is not None:
+            here = link.startswith(f"{frame.gateway.public_url}/")
+            qr = await data_url(frame.gateway, link)
+            found.append(Way(channel.capabilities.title or name, here, link, qr))
+    return found
 
 
 async def data_url(gateway: malva.Gateway, text: str) -> str:

@@ -11,13 +11,18 @@ from starlette.routing import BaseRoute
 from core.i18n import N_, Words
 from core.phrases import bonus_name, counted, name_in
 from core.services import logbook, permission
+from core.services.alarms import how_much
 from core.services.logbook import Entry
+from core.services.staff import Limits
 from portal.forms import row_id
 from portal.office import Call, Office
 
 PATH = "/portal/log"
 
 HAPPENED = {
+    "alarm_seen": N_("Put the alarm about {login} away"),
+    "alarms_connected": N_("Connected their messenger for alarms"),
+    "alarms_disconnected": N_("Disconnected their messenger: no more alarms there"),
     "bonus_added": N_("Bonus added: {name}"),
     "bonus_changed": N_("Bonus changed: {name}"),
     "bonus_off": N_("Bonus switched off: {name}"),
@@ -81,6 +86,11 @@ HAPPENED = {
     "staff_added": N_("{login} can sign in now: {role}"),
     "staff_changed": N_("{login} was changed: {role}"),
     "staff_off": N_("{login} was switched off"),
+    "staff_alarm": N_("{login} gives one card far more by hand than others: {given}"),
+    "staff_limited": N_(
+        "Limits of {login} at the till: points a day {points_a_day}, "
+        "look-ups an hour {lookups_an_hour}"
+    ),
     "staff_on": N_("{login} was switched on"),
     "till_added": N_("The till was added"),
     "till_locked": N_("The till was locked for a minute: {wrong_codes} wrong codes"),
@@ -132,28 +142,43 @@ def _line(entry: Entry, home: str, w: Words) -> dict[str, str]:
 def happened(kind: str, data: Mapping[str, Any], w: Words) -> str:
     """The entry as a sentence; what its kind doesn't say is left as it is."""
     known = HAPPENED.get(kind)
-    if known is None:
-        return kind.replace("_", " ")
-    values = {**data}
+    if known is not None:
+        try:
+            return w.text(known, **{**data, **_by_field(data, w), **_by_kind(kind, data, w)})
+        except KeyError:  # an entry of an older Malva
+            pass
+    return kind.replace("_", " ")
+
+
+def _by_field(data: Mapping[str, Any], w: Words) -> dict[str, str]:
+    """What a field says, whatever happened."""
+    values = {}
     if role := ROLES.get(str(data.get("role"))):
         values["role"] = w.text(role)
-    if kind.startswith("reward_") and "cost" in data:
-        values["cost"] = w.number(data["cost"])
     if "total_minor" in data:
         values["total"] = w.money(data["total_minor"], data["currency"])
-    if kind.startswith("redeem_"):
-        values["rewards"] = counted([reward["names"] for reward in data["rewards"]], w)
     if "names" in data:
         values["name"] = name_in(data["names"], w)
-    if kind == "invitations_changed":
-        for side in ("inviter", "friend"):
-            values[side] = w.points(data[f"{side}_points"], data["unit"])
     if "bonus" in data:
         values["name"] = bonus_name(data["bonus"], data["names"], w)
-    if kind == "programme_changed":
-        values["gives"] = w.points(data["earn_points"], data["unit"])
-        values["spent"] = w.money(data["earn_minor"], data["currency"])
-    try:
-        return w.text(known, **values)
-    except KeyError:  # an entry of an older Malva
-        return kind.replace("_", " ")
+    return values
+
+
+def _by_kind(kind: str, data: Mapping[str, Any], w: Words) -> dict[str, str]:
+    if kind.startswith("reward_") and "cost" in data:
+        return {"cost": w.number(data["cost"])}
+    if kind.startswith("redeem_"):
+        return {"rewards": counted([reward["names"] for reward in data["rewards"]], w)}
+    match kind:
+        case "invitations_changed":
+            unit = data["unit"]
+            return {side: w.points(data[f"{side}_points"], unit) for side in ("inviter", "friend")}
+        case "programme_changed":
+            gives = w.points(data["earn_points"], data["unit"])
+            return {"gives": gives, "spent": w.money(data["earn_minor"], data["currency"])}
+        case "staff_alarm":
+            return {"given": how_much(data["times"], data["points"], data["unit"], w)}
+        case "staff_limited":
+            limits = {name: data[name] for name in Limits._fields}
+            return {name: "–" if n is None else w.number(n) for name, n in limits.items()}
+    return {}

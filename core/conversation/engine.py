@@ -26,6 +26,7 @@ from core.conversation.questions import asked, question, refused, words_of
 from core.conversation.speech import command, picked, presented
 from core.conversation.types import (
     NOTHING,
+    AlarmsConnected,
     Erased,
     Event,
     Exported,
@@ -153,6 +154,7 @@ _OUTCOMES: Mapping[type, Callable[[State, View, Any], Step]] = {
     PhoneProven: settings.phone_proven,
     LinkOffered: messengers.code_given,
     Linked: messengers.linked,
+    AlarmsConnected: messengers.alarms_connected,
     LinkRefused: messengers.refused,
     Exported: my_data.exported,
     Erased: my_data.erased,

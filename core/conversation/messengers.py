@@ -8,6 +8,7 @@ from core.conversation.questions import asked, words_of
 from core.conversation.speech import noted
 from core.conversation.types import (
     NOTHING,
+    AlarmsConnected,
     Linked,
     LinkOffered,
     LinkRefused,
@@ -19,6 +20,7 @@ from core.conversation.types import (
 )
 from core.conversation.views import View
 from core.domain import linkcodes
+from core.i18n import words
 
 
 def offered(state: State, view: View, rest: str = "") -> Step:
@@ -61,6 +63,20 @@ def linked(state: State, view: View, outcome: Linked) -> Step:
     if found := points.listed(outcome.balances, w):
         lines.append(w.text("Your balance: {points}.", points=found))
     return Step(NOTHING, (menu.reply(w.language, "\n".join(lines)),), (ShowCard(),))
+
+
+def alarms_connected(state: State, view: View, outcome: AlarmsConnected) -> Step:
+    """Nothing else changes: what was asked is asked again, and a stranger stays one."""
+    w = words(outcome.language) if outcome.language else words_of(state, view)
+    note = w.text(
+        "Hello {name}! Alarms of {business} come here from now on. "
+        "In the portal, under My account, you can stop them.",
+        name=outcome.name,
+        business=view.business,
+    )
+    if view.guest is None and state.asked is None:
+        return Step(state, (Outbound(text=note, language=w.language),))
+    return asked(state, view, note)
 
 
 def refused(state: State, view: View, outcome: LinkRefused) -> Step:

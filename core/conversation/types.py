@@ -119,7 +119,7 @@ class OfferLink:
 
 @dataclass(frozen=True, slots=True)
 class UseLink:
-    """The code was written here → Linked or LinkRefused."""
+    """The code was written here → Linked, AlarmsConnected or LinkRefused."""
 
     code: str
 
@@ -297,6 +297,15 @@ class Linked:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmsConnected:
+    """The code was from the portal: alarms for the owner of that name come here from now on.
+    `language`: the one they chose there."""
+
+    name: str
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LinkRefused:
     """The code is nobody's, or no longer."""
 
@@ -344,6 +353,7 @@ Outcome = (
     | InvitationLoaded
     | LinkOffered
     | Linked
+    | AlarmsConnected
     | LinkRefused
     | Exported
     | Erased

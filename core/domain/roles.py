@@ -34,6 +34,7 @@ ACTIONS: Mapping[str, Rule] = {
     "bonuses": Rule("manager"),
     "employees": Rule("manager"),
     "programme": Rule("owner"),
+    "alarms": Rule("owner", per_cafe=False),
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from core.contract import Outbound, Picture
 from core.keys import Keys
 from core.pictures import qr_png
-from core.services import picking
+from core.services import alarms, picking
 from core.services.cards import render_card
 from core.services.messages import from_json
 from core.services.notices import WAITED, render_notice, render_waited
@@ -34,6 +34,8 @@ def render(
         return from_json(body), None
     if kind == WAITED:
         return render_waited(body["notices"], language), None
+    if kind == alarms.KIND:
+        return alarms.render(body, language, f"{public_url}/portal"), None
     if kind in CARDS:
         message, qr = render_card(tx, kind, body, keys=keys, public_url=public_url, now=now)
     elif kind == picking.KIND:

@@ -12,6 +12,7 @@ from core.storage.tables import (
     leases,
     messages,
     seen_events,
+    staff_contacts,
     wrong_codes,
 )
 from core.storage.tx import Tx
@@ -40,14 +41,16 @@ def clear(tx: Tx, now: datetime) -> bool:
 
 def _forget_strangers(tx: Tx, now: datetime) -> bool:
     """Chats of whoever was erased: the address was kept for the goodbye alone. Somebody new, even
-    of long ago, has a conversation under way and stays."""
+    of long ago, has a conversation under way and stays, and so does an owner who gets alarms."""
     c, m = contacts.c, messages.c
     on_its_way = sa.exists().where(
         m.contact_id == c.id, m.status.in_(["queued", "sending", "waiting"])
     )
+    owners = sa.exists().where(staff_contacts.c.contact_id == c.id)
     gone = tx.execute(
         sa.select(c.id)
-        .where(c.guest_id.is_(None), c.state.is_(None), c.heard_at < now - FAREWELL, ~on_its_way)
+        .where(c.guest_id.is_(None), c.state.is_(None), c.heard_at < now - FAREWELL)
+        .where(~on_its_way, ~owners)
         .limit(BATCH)
     ).scalars()
     ids = list(gone)

@@ -17,6 +17,15 @@ class Rejected(NotPossible):
         self.code = code
 
 
+class LimitReached(Rejected):
+    """An employee may do no more of it for now: `limit` is how much in all, `left` what is left of
+    that."""
+
+    def __init__(self, code: str, message: str, limit: int, left: int) -> None:
+        super().__init__(code, message)
+        self.limit, self.left = limit, left
+
+
 class Forbidden(NotPossible):
     """The role is too low for it, or the cafe isn't theirs."""
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from core.services import cards, eventlog, guests, ledger, referrals
 from core.storage.tables import (
     accounts,
+    alarms,
     bonus_uses,
     contacts,
     imported_guests,
@@ -36,6 +37,7 @@ _THEIRS = (
     redemptions,
     bonus_uses,
     invitations,
+    alarms,
 )
 """What names its guest in `guest_id` and goes along when they become another."""
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from core.domain.names import clean_line
 from core.services import guests as guest_service
-from core.services import identify, ledger, till_sessions
+from core.services import identify, ledger, limits, till_sessions
 from core.services.errors import Missing, Rejected
 from core.services.till_sessions import TillSession
 from core.storage.tables import guests, memberships
@@ -52,9 +52,11 @@ def find(tx: Tx, by: TillSession, text: str, now: datetime) -> Found:
     """Guests of the till's cafe whom `text` fits: four digits or more that their phone number ends
     with, the beginning of an e-mail, or of a word of their name.
 
-    Rejected (`look_up_short`, `look_up_long`). The log keeps who looked, never for what.
+    Rejected (`look_up_short`, `look_up_long`), LimitReached. The log keeps who looked, never for
+    what.
     """
     how, fits = _meant(text)
+    limits.look_up(tx, by, now)
     rows = tx.execute(
         sa.select(_g.public_id, _g.name, _g.phone, _g.email)
         .join_from(guests, memberships, memberships.c.guest_id == _g.id)

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from core.contract import Option, Outbound
 from core.i18n import Words, words
 from core.phrases import counted, name_in, reached, reason_text, signed, way_to
-from core.services import messages
+from core.services import alarms, messages
 from core.storage.tables import contacts, guests
 from core.storage.tx import Prepared, Tx
 
@@ -56,8 +56,8 @@ _OF_REWARDS = _FREE_AGAIN | {"redemption_question"}
 """Nothing has moved: the headline says the rewards instead of points."""
 
 KINDS = frozenset(_SIGNS)
-WAITING = KINDS - _OF_REWARDS
-"""Kinds that a guest wants to hear of later, too, where a messenger takes nothing right now."""
+WAITING = KINDS - _OF_REWARDS | {alarms.KIND}
+"""Kinds that somebody wants to hear of later, too, where a messenger takes nothing right now."""
 WAITED = "waited"
 """The kind of the message that such notices become: `notices`, each its kind and its facts."""
 
@@ -126,14 +126,16 @@ def render_notice(kind: str, facts: Facts, language: str) -> Outbound:
 
 def render_waited(notices: Sequence[tuple[str, Facts]], language: str) -> Outbound:
     """Notices that had to wait, as one: of each cafe the newest whole, its balance too, of the
-    others what happened."""
+    others what happened. Alarms, where the guest is an owner too, come first."""
     w = words(language)
-    newest = {facts["cafe"]: number for number, (_, facts) in enumerate(notices)}
-    parts = [
+    of_guest = [(kind, facts) for kind, facts in notices if kind != alarms.KIND]
+    newest = {facts["cafe"]: number for number, (_, facts) in enumerate(of_guest)}
+    parts = [alarms.said(facts, language) for kind, facts in notices if kind == alarms.KIND]
+    parts += [
         render_notice(kind, facts, language).text
         if number == newest[facts["cafe"]]
         else _headline(kind, facts, w)
-        for number, (kind, facts) in enumerate(notices)
+        for number, (kind, facts) in enumerate(of_guest)
     ]
     return Outbound(text="\n\n".join(parts), kind=WAITED, language=w.language)
 

@@ -13,7 +13,17 @@ import sqlalchemy as sa
 
 from core.domain.earning import Item
 from core.domain.money import MAX_MAJOR, exponent
-from core.services import awards, ledger, orders, programmes, refunds, till_sessions, visits
+from core.services import (
+    alarms,
+    awards,
+    ledger,
+    limits,
+    orders,
+    programmes,
+    refunds,
+    till_sessions,
+    visits,
+)
 from core.services.errors import Rejected, TooLate, UnknownOrder, UnknownVisit
 from core.services.orders import Counted, PaidOrder
 from core.services.refunds import OrderRefund
@@ -69,7 +79,7 @@ def menu(tx: Tx, by: TillSession) -> Sequence[Sold]:
 
 def preview(tx: Tx, by: TillSession, visit: str, basket: Basket, now: datetime) -> Preview:
     """Weighed as it will be counted, which takes the account's lock: it is a write, though nothing
-    comes of it. UnknownVisit, Rejected."""
+    comes of it. UnknownVisit, Rejected, LimitReached."""
     order = _order(tx, by, visit, basket, order_id="")
     opened = open_visit(tx, by, visit, now)
     earned = awards.weigh(
@@ -81,6 +91,7 @@ def preview(tx: Tx, by: TillSession, visit: str, basket: Basket, now: datetime) 
         paid_at=now,
         visit_id=opened.id,
     )
+    limits.manual_points(tx, by, earned.award.points, now)
     return Preview(order.total_minor, earned.award.points, earned.balance)
 
 
@@ -90,7 +101,7 @@ def add(
     """Counts the purchase for the visit's guest; `seen_minor` is the total that was on the screen.
     The same `key` again counts nothing more, however late.
 
-    UnknownVisit, Conflict where the key was another purchase's, Rejected.
+    UnknownVisit, Conflict where the key was another purchase's, Rejected, LimitReached.
     """
     order = _order(tx, by, visit, basket, order_id=key)
     if _found(tx, by, key) is None:
@@ -109,7 +120,11 @@ def add(
         staff_id=by.member.id,
     )
     if not counted.duplicate:
-        _log(tx, by, "purchase_added", key, counted.response["points"], now)
+        points, found = counted.response["points"], _found(tx, by, key)
+        assert found is not None
+        limits.manual_points(tx, by, points, now)
+        _log(tx, by, "purchase_added", key, found, points, now)
+        alarms.look(tx, by.member.id, found.guest_id, now)
     return counted
 
 
@@ -132,7 +147,7 @@ def undo(tx: Tx, by: TillSession, order_id: str, now: datetime) -> int | None:
         now=now,
     )
     if not done.duplicate:
-        _log(tx, by, "purchase_undone", order_id, done.response["points"], now)
+        _log(tx, by, "purchase_undone", order_id, found, done.response["points"], now)
     balance: int | None = done.response["balance"]
     return balance
 
@@ -191,9 +206,15 @@ def _found(tx: Tx, by: TillSession, order_id: str) -> sa.Row[Any] | None:
     ).one_or_none()
 
 
-def _log(tx: Tx, by: TillSession, kind: str, order_id: str, points: int, now: datetime) -> None:
-    found = _found(tx, by, order_id)
-    assert found is not None
+def _log(
+    tx: Tx,
+    by: TillSession,
+    kind: str,
+    order_id: str,
+    found: sa.Row[Any],
+    points: int,
+    now: datetime,
+) -> None:
     till_sessions.log(
         tx,
         by,

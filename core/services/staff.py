@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from argon2 import PasswordHasher
@@ -25,6 +25,14 @@ LONGEST_PASSWORD = 1024
 """Long enough for any manager of passwords, short enough that hashing one costs nothing."""
 
 
+class Limits(NamedTuple):
+    """What somebody may do at tills (services/limits.py): points given by hand in a day, look-ups
+    within an hour. None: as much as they like."""
+
+    points_a_day: int | None = None
+    lookups_an_hour: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Colleague:
     """A member of staff as another one sees them: `cafes` are the slugs of those that both have to
@@ -38,6 +46,7 @@ class Colleague:
     active: bool
     second_factor: bool
     pin: bool
+    limits: Limits
     may_change: bool
 
 
@@ -185,6 +194,13 @@ def clear_pin(tx: Tx, by: Member, staff_id: int, now: datetime) -> None:
     _log(tx, "pin_cleared", by, staff_id, now)
 
 
+def limit(tx: Tx, by: Member, staff_id: int, limits: Limits, now: datetime) -> None:
+    """What they do from now on is held to it, with what they did before."""
+    _to_change(tx, by, staff_id)
+    tx.execute(sa.update(staff).where(staff.c.id == staff_id).values(limits._asdict()))
+    _log(tx, "staff_limited", by, staff_id, now, **limits._asdict())
+
+
 def change_own_password(
     tx: Tx, by: Member, password_hash: str, session_id: int, now: datetime
 ) -> None:
@@ -259,6 +275,7 @@ def _colleague(by: Member, row: Any, works: set[int], slugs: dict[int, str]) -> 
         active=row.disabled_at is None,
         second_factor=row.totp_secret is not None,
         pin=row.pin_hash is not None,
+        limits=Limits(row.points_a_day, row.lookups_an_hour),
         may_change=row.id != by.id and whole and may_appoint(by.role, row.role),
     )
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from core.services import orders, till_sessions
+from core.services import alarms, limits, orders, till_sessions
 from core.services.orders import CLAIM_WITHIN, Counted
 from core.services.purchases import open_visit
 from core.services.till_sessions import TillSession
@@ -66,13 +66,15 @@ def recent(tx: Tx, by: TillSession, now: datetime) -> Sequence[Unclaimed]:
 
 def give(tx: Tx, by: TillSession, source: str, order_id: str, visit: str, now: datetime) -> Counted:
     """The order is the visit's guest's, and earns for them. From then on it counts as entered by
-    whoever gave it. UnknownOrder, UnknownVisit, AlreadyClaimed, TooLate."""
+    whoever gave it. UnknownOrder, UnknownVisit, AlreadyClaimed, TooLate, LimitReached."""
     cafe = by.till.cafe
     guest_id = open_visit(tx, by, visit, now).guest_id
     counted = orders.claim_order(
         tx, cafe=cafe, source=source, order_id=order_id, visit=visit, now=now
     )
     if not counted.duplicate:
+        points = counted.response["points"]
+        limits.manual_points(tx, by, points, now)
         tx.execute(
             sa.update(rows)
             .where(_o.cafe_id == cafe.id, _o.source == source, _o.order_id == order_id)
@@ -85,8 +87,9 @@ def give(tx: Tx, by: TillSession, source: str, order_id: str, visit: str, now: d
             now,
             guest_id=guest_id,
             order=order_id,
-            points=counted.response["points"],
+            points=points,
         )
+        alarms.look(tx, by.member.id, guest_id, now)
     return counted
 
 

@@ -5,9 +5,16 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from core.contract import Outbound
-from core.conversation.types import Linked, LinkOffered, LinkRefused, OfferLink, UseLink
+from core.conversation.types import (
+    AlarmsConnected,
+    Linked,
+    LinkOffered,
+    LinkRefused,
+    OfferLink,
+    UseLink,
+)
 from core.domain import linkcodes
-from core.services import connecting, guests, linking, messages
+from core.services import connecting, guests, linking, messages, staff_contacts
 from core.storage.tables import contacts
 from core.talk.turn import Turn
 
@@ -23,11 +30,12 @@ def offer_link(turn: Turn, intention: OfferLink) -> LinkOffered:
     return LinkOffered(code, tuple(links))
 
 
-def use_link(turn: Turn, intention: UseLink) -> Linked | LinkRefused:
-    """The one who gave the code out stays; who was here before becomes them."""
+def use_link(turn: Turn, intention: UseLink) -> Linked | AlarmsConnected | LinkRefused:
+    """The one who gave the code out stays; who was here before becomes them. Or it is a code from
+    the portal, which changes nothing about the guest."""
     offer = connecting.use(turn.tx, intention.code, turn.channel, turn.now)
     if offer is None:
-        return LinkRefused()
+        return _connect_alarms(turn, intention.code)
     keep, other = offer.guest_id, turn.contact.guest_id
     merged = other is not None and other != keep
     if merged and other is not None:
@@ -35,6 +43,11 @@ def use_link(turn: Turn, intention: UseLink) -> Linked | LinkRefused:
     turn.become(keep)
     _tell_of_link(turn, offer)
     return Linked(guests.profile(turn.tx, keep).name, turn.balances(), merged)
+
+
+def _connect_alarms(turn: Turn, code: str) -> AlarmsConnected | LinkRefused:
+    owner = staff_contacts.use(turn.tx, code, turn.contact.id, turn.channel, turn.now)
+    return LinkRefused() if owner is None else AlarmsConnected(owner.name, owner.language)
 
 
 def _tell_of_link(turn: Turn, offer: connecting.Offer) -> None:

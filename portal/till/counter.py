@@ -66,7 +66,7 @@ class CounterRoom:
             counted = await self._office.write(
                 call, unclaimed.give, source, order, visit, self._stage.now()
             )
-        except Refusal as error:
+        except (Refusal, Rejected) as error:
             return await self._stage.after(call, visit, Note("bad", refusals.why(error, call.w)))
         unit = call.session.till.cafe.unit
         points = call.w.points(counted.response["points"], unit)

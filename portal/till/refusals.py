@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.i18n import N_, Words
-from core.services.errors import Locked, Refusal, Rejected
+from core.services.errors import LimitReached, Locked, Refusal, Rejected
 from portal import said
 
 REFUSED = {
@@ -45,6 +45,14 @@ REJECTED = {
     "quantity": N_("A quantity is 1 to 99."),
     "purchase_empty": N_("Tap a product or type an amount first."),
     "price_changed": N_("A price was changed meanwhile. Look at the new total, then confirm."),
+    "limit_points": N_(
+        "That is more than you may give by hand: {limit} a day, of which {left} are left. "
+        "Ask a manager to do it."
+    ),
+    "limit_look_ups": N_(
+        "You have looked guests up {limit} times within an hour, and that is your limit. "
+        "Ask for the card instead, or a manager."
+    ),
 }
 """By the code of a Rejected that only a till meets."""  # fmt: skip
 
@@ -52,6 +60,8 @@ REJECTED = {
 def why(error: Refusal | Rejected, w: Words) -> str:
     if isinstance(error, Locked):
         return w.text(REFUSED["locked"], seconds=w.number(error.retry_after))
+    if isinstance(error, LimitReached):
+        return w.text(REJECTED[error.code], limit=w.number(error.limit), left=w.number(error.left))
     if isinstance(error, Rejected):
         known = REJECTED.get(error.code)
         return w.text(known) if known else said.rejected(error.code, w)
