@@ -1,4 +1,4 @@
-"""`/portal/products`: products worth points of their own, and what an order of them would give."""
+"""`/portal/products`: what is sold, and what an order of it would give."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from core.domain.earning import Item, Rates, Sale, Worth, award
-from core.domain.money import exponent
+from core.domain.money import exponent, to_minor
 from core.i18n import LANGUAGES
 from core.phrases import name_in
 from core.services import products
@@ -40,7 +40,8 @@ class ProductsRoom(EntriesRoom[Product, Draft]):
             "" if price is None else w.money(price, scheme.currency),
             "" if entry.active else w.text("switched off"),
         ]
-        worth = w.points(entry.points, scheme.unit)
+        by_price = w.text("by its price")
+        worth = by_price if entry.points is None else w.points(entry.points, scheme.unit)
         return Line(name_in(entry.names, w), " · ".join(filter(None, about)), worth)
 
     def fields(
@@ -55,7 +56,7 @@ class ProductsRoom(EntriesRoom[Product, Draft]):
         return {
             **{f"name_{language}": entry.names.get(language, "") for language in LANGUAGES},
             "sku": entry.sku or "",
-            "points": str(entry.points),
+            "points": "" if entry.points is None else str(entry.points),
             "price": "" if price is None else written(price, places),
         }
 
@@ -64,7 +65,7 @@ class ProductsRoom(EntriesRoom[Product, Draft]):
         return Draft(
             names=call.form.names(),
             sku=call.form.field("sku") or None,
-            points=call.form.whole("points"),
+            points=call.form.whole("points") if call.form.field("points") else None,
             price_minor=price,
         )
 
@@ -72,19 +73,32 @@ class ProductsRoom(EntriesRoom[Product, Draft]):
         self, call: Call, scheme: Scheme, fields: Mapping[str, Any]
     ) -> dict[str, str] | None:
         """What an order of a few of them would give, in words."""
-        text = fields["points"]
-        if not text.isascii() or not text.isdigit() or len(text) > 7:
+        worth, price = _worth(fields["points"]), _price(fields["price"], scheme)
+        if worth is None and price is None:
             return None
         names = {language: fields[f"name_{language}"] for language in LANGUAGES}
         name = name_in({language: one for language, one in names.items() if one}, call.w)
-        total = PIECES * scheme.earn_minor
+        each = scheme.earn_minor if price is None else price
         sale = Sale(
             Rates(scheme.earn_minor, scheme.earn_points),
-            total,
-            total,
-            (Item(name, Decimal(PIECES), scheme.earn_minor, "this"),),
-            {"this": Worth(int(text), {})},
+            PIECES * each,
+            PIECES * each,
+            (Item(name, Decimal(PIECES), each, "this"),),
+            {} if worth is None else {"this": worth},
         )
         given = award(sale, currency=scheme.currency, carry_minor=0)
         order = f"{call.w.number(PIECES)} × {name or '…'}"
         return {"order": order, "gives": call.w.points(given.points, scheme.unit)}
+
+
+def _worth(points: str) -> Worth | None:
+    ours = points.isascii() and points.isdigit() and len(points) <= 7
+    return Worth(int(points), {}) if ours else None
+
+
+def _price(text: str, scheme: Scheme) -> int | None:
+    """Above zero, in minor units; None while it is no amount yet."""
+    try:
+        return to_minor(text.replace(",", "."), scheme.currency) or None
+    except ValueError:
+        return None

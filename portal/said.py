@@ -62,6 +62,7 @@ REJECTED = {
     "number": N_("A whole number, please."),
     "amount": N_("An amount, please, such as 450 or 4.50."),
     "price": N_("An amount, please, such as 450 or 4.50."),
+    "worth_nothing": N_("Points of its own, or a price, or both: a product without is of no use."),
     "sku": N_("An article number has up to 100 characters."),
     "sku_taken": N_("Another product has that article number already."),
     "text": N_("A text has up to 300 characters."),

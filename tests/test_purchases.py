@@ -96,6 +96,12 @@ def test_products_give_their_points_and_money_its_own(bar, ana, visit):
     assert bar.balance(ana) == 240
 
 
+def test_a_product_without_points_of_its_own_earns_by_its_price(bar, ana, visit):
+    tea = bar.sold("Tea", 180_50, None)
+    bar.add(visit, {tea: 2}, seen=361_00)
+    assert bar.balance(ana) == 361
+
+
 def test_an_amount_alone_is_a_purchase_too(bar, ana, visit):
     bar.add(visit, {}, 99_90, seen=99_90)
     assert bar.balance(ana) == 99

@@ -33,7 +33,7 @@ MENU: Menu = (
 """SKU, names in English, Serbian and Russian, price in minor units of RSD."""
 
 STARS = {"cheesecake": 600, "croissant": 300, "sandwich": 500}
-"""The products that are worth points of their own; `/till` shows them with their prices."""
+"""Points of their own; the others earn by their price."""
 
 REWARDS = (
     ({"en": "Any cake", "sr": "Kolač po izboru", "ru": "Любой десерт"}, 2_500),
@@ -72,12 +72,11 @@ def open_cafe(tx: Tx, slug: str, name: str, now: datetime) -> Place:
                 "programme_id": programme,
                 "sku": row[0],
                 "names": names_of(row),
-                "points": STARS[row[0]],
+                "points": STARS.get(row[0]),
                 "price_minor": row[4],
                 "active": True,
             }
             for row in MENU
-            if row[0] in STARS
         ],
     )
     tx.execute(sa.update(programmes).where(programmes.c.id == programme).values(name=name))

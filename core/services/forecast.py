@@ -153,6 +153,8 @@ def _products(tx: Tx, programme_id: int) -> dict[str, Worth]:
     """Those that are worth points of their own today."""
     p = products.c
     rows = tx.execute(
-        sa.select(p.id, p.sku, p.points, p.names).where(p.programme_id == programme_id, p.active)
+        sa.select(p.id, p.sku, p.points, p.names).where(
+            p.programme_id == programme_id, p.active, p.points.is_not(None)
+        )
     )
     return {sku_of(row.id, row.sku): Worth(row.points, row.names) for row in rows}

@@ -53,7 +53,10 @@ def page(tx: Tx, guest_id: int, programme_id: int, most: int, before: int | None
         .order_by(_e.id.desc())
         .limit(most + 1)
     ).all()
-    lines = [Line(row.id, Entry(*row[1:])) for row in rows[:most]]
+    lines = [
+        Line(row.id, Entry(row.kind, row.points, row.balance, row.because, row.at))
+        for row in rows[:most]
+    ]
     return Page(lines, older=len(rows) > most)
 
 

@@ -1,4 +1,4 @@
-"""Products that are worth points of their own, whatever their price."""
+"""Products: what one is worth, and what a till shows for tapping."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ SKU_LENGTH = 100
 
 
 class Product(NamedTuple):
-    """`names` by language; `sku` is the till system's; `price_minor` of one, if it is known."""
+    """`names` by language; `sku` is the till system's; `price_minor` of one, if it is known.
+    `points` of each, whatever it costs; None: it earns by its price."""
 
     id: int
     programme_id: int
     sku: str | None
     names: Mapping[str, str]
-    points: int
+    points: int | None
     price_minor: int | None
     active: bool
 
@@ -37,7 +38,7 @@ class Draft(NamedTuple):
 
     names: Mapping[str, str]
     sku: str | None
-    points: int
+    points: int | None
     price_minor: int | None
 
 
@@ -85,7 +86,7 @@ def change(tx: Tx, by: Member, product_id: int, draft: Draft, now: datetime) -> 
 
 
 def switch(tx: Tx, by: Member, product_id: int, active: bool, now: datetime) -> None:
-    """One that is off earns by its price, like everything else."""
+    """One that is off earns by its price, like everything else, and can't be tapped."""
     found = _to_change(tx, by, product_id)
     tx.execute(sa.update(products).where(products.c.id == product_id).values(active=active))
     kind = "product_on" if active else "product_off"
@@ -102,7 +103,9 @@ def _to_change(tx: Tx, by: Member, product_id: int) -> Product:
 def _checked(tx: Tx, programme_id: int, draft: Draft, *, but: int | None = None) -> dict[str, Any]:
     """The columns' values. `but`: the product that has the SKU already."""
     names = entries.some_names(draft.names)
-    if not 0 <= draft.points <= MOST_POINTS:
+    if draft.points is None and not draft.price_minor:
+        raise Rejected("worth_nothing", "a product has points of its own, or a price, or both")
+    if draft.points is not None and not 0 <= draft.points <= MOST_POINTS:
         raise Rejected("points", f"0 to {MOST_POINTS}")
     if draft.price_minor is not None and not 0 <= draft.price_minor <= money.MAX_MAJOR * 100:
         raise Rejected("price", "a price is not below zero")

@@ -25,7 +25,11 @@ def called(tx: Tx, programme_id: int) -> tuple[str, str]:
     return row.name, row.unit
 
 
-_COUNTS = sa.and_(products.c.programme_id == sa.bindparam("programme"), products.c.active)
+_COUNTS = sa.and_(
+    products.c.programme_id == sa.bindparam("programme"),
+    products.c.active,
+    products.c.points.is_not(None),
+)
 _COLUMNS = (products.c.points, products.c.names)
 _PRODUCT = Prepared(sa.select(*_COLUMNS).where(_COUNTS, products.c.sku == sa.bindparam("sku")))
 _PRODUCT_OF_ROW = Prepared(

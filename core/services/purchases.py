@@ -41,12 +41,11 @@ _p, _o = products.c, rows.c
 
 
 class Sold(NamedTuple):
-    """A product that can be tapped. `points`: what one is worth."""
+    """A product that can be tapped."""
 
     id: int
     names: Mapping[str, str]
     price_minor: int
-    points: int
     sku: str | None
 
 

@@ -76,15 +76,15 @@ class Cafe(SQLModel, table=True):
 
 
 class Product(SQLModel, table=True):
-    """A product worth `points` each, whatever its price. `names` by language; `sku` is the till
-    system's; `price_minor` of one is for purchases entered by hand."""
+    """A product worth `points` each, whatever its price; None: it earns by its price. `names` by
+    language; `sku` is the till system's; `price_minor` of one is for purchases entered by hand."""
 
     __table_args__ = (UniqueConstraint("programme_id", "sku"),)
     id: int | None = _id()
     programme_id: int = _ref("programme", index=True)
     sku: str | None = None
     names: dict[str, str] = _json(nullable=False)
-    points: int = _whole()
+    points: int | None = _whole(nullable=True)
     active: bool = True
     price_minor: int | None = _whole(nullable=True)
 

@@ -73,6 +73,18 @@ def test_a_product_comes_changes_and_goes(malva: Running, browsers: dict[str, Br
     assert malva.database.read_now(lambda tx: tx.scalar(active)) is False
 
 
+def test_a_product_without_points_of_its_own_earns_by_its_price(
+    malva: Running, browsers: dict[str, Browser]
+) -> None:
+    owner = browsers["owner"]
+    tea = {"programme": "1", "name_en": "Tea", "points": "", "price": "180,00"}
+    assert "360 points" in owner.send("/portal/products/preview", tea).text
+    assert owner.send("/portal/products/new", tea).status_code == 303
+    assert "by its price" in owner.get("/portal/products").text
+    nothing = owner.send("/portal/products/new", {**tea, "price": ""})
+    assert (nothing.status_code, "of no use" in said(nothing, "bad")) == (422, True)
+
+
 def test_an_employee_comes_changes_and_goes(malva: Running, browsers: dict[str, Browser]) -> None:
     owner = browsers["owner"]
     fields = {"login": "nina", "name": "Nina", "role": "manager", "cafe": ["bife", "zrno"]}
@@ -120,7 +132,11 @@ def test_every_kind_of_entry_has_its_sentence() -> None:
     kinds = set()
     for path in (ROOT / "core").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("eventlog.log", "entries.log", "_log"):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+                "eventlog.log",
+                "entries.log",
+                "_log",
+            ):
                 kinds |= {
                     argument.value
                     for argument in node.args[1:2]
