@@ -13,6 +13,7 @@
     guests = [{ name = "Ana", phone = "+381601234567", points = 850 }]    # known before, proven
     guests = [{ name = "Mila", phone = "+381607654321", invitation = "AAAABBBBCCCCDDDD" }]   # code
     imported = [{ phone = "+381601234567", points = 340 }]
+    owner = { name = "Olga", code = "K7QM4XPD" }      # with a code from the portal, for alarms
     steps = [
       { start = "cafe_bife", replies = ["Which language do you prefer?"] },
       { press = "@language", replies = ["What is your name?"] },
@@ -31,11 +32,12 @@ Texts are given in English and played in each language; one that differs by more
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -108,6 +110,7 @@ class Dialog:
     messenger: Mapping[str, str] = field(default_factory=dict)
     guests: Sequence[Mapping[str, Any]] = ()
     imported: Sequence[Mapping[str, Any]] = ()
+    owner: Mapping[str, str] | None = None
 
     def fits(self, capabilities: Capabilities) -> bool:
         """Whether it can be played on such a channel."""
@@ -153,6 +156,16 @@ def prepare(tx: Tx, dialog: Dialog, language: str, keys: Keys, now: datetime) ->
     for waiting in dialog.imported:
         row = {"cafe_id": first, "name": "", "language": language, "created_at": now, **waiting}
         tx.execute(sa.insert(tables.imported_guests).values(**row))
+    if dialog.owner:
+        _offer_alarms(tx, **dialog.owner, now=now)
+
+
+def _offer_alarms(tx: Tx, name: str, code: str, now: datetime) -> None:
+    who = {"login": name.lower(), "name": name, "role": "owner", "password_hash": ""}
+    query = sa.insert(tables.staff).values(**who, created_at=now).returning(tables.staff.c.id)
+    row = {"code_hash": hashlib.sha256(code.encode()).digest(), "purpose": "link"}
+    row |= {"staff_id": tx.scalar(query), "expires_at": now + timedelta(minutes=10)}
+    tx.execute(sa.insert(tables.staff_codes).values(**row))
 
 
 def _put_on_offer(tx: Tx, dialog: Dialog, cafe_id: int) -> None:
