@@ -50,7 +50,7 @@ REJECTED = {
         "Ask a manager to do it."
     ),
     "limit_look_ups": N_(
-        "You have looked guests up {limit} times within an hour, and that is your limit. "
+        "Your limit of look-ups within an hour is reached: {limit}. "
         "Ask for the card instead, or a manager."
     ),
 }
