@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
@@ -11,7 +12,6 @@ from starlette.routing import BaseRoute
 from core.services import attending
 from core.services.errors import Missing, SessionOver, UnknownVisit
 from core.services.till_sessions import TillSession
-from core.storage.tx import Tx
 from portal.rooms import PRIVATE
 from portal.till.door import HOME, Call, TillOffice
 from portal.till.stage import key
@@ -69,5 +69,5 @@ class LiveRoom:
         return True
 
 
-def _still_there(tx: Tx, by: TillSession) -> None:
+def _still_there(tx: Any, by: TillSession) -> None:
     """Nothing more: who asks is looked up first."""

@@ -13,7 +13,6 @@ from core.services import counter, returns
 from core.services.counter import Ended, Picked
 from core.services.errors import Refusal
 from core.services.till_sessions import TillSession
-from core.storage.tx import Tx
 from portal.till import refusals
 from portal.till.door import Call, TillOffice
 from portal.till.stage import VISIT, Note, Stage, key
@@ -70,21 +69,21 @@ def _id(call: Call) -> str:
 # -- in the transaction ----------------------------------------------------------------------------
 
 
-def _start(tx: Tx, by: TillSession, visit: str, reward: str, now: datetime) -> Picked:
+def _start(tx: Any, by: TillSession, visit: str, reward: str, now: datetime) -> Picked:
     return counter.start(
         tx, till=by.till, visit=visit, reward_ids=[reward], now=now, staff_id=by.member.id
     )
 
 
-def _confirm(tx: Tx, by: TillSession, public_id: str, once: str, now: datetime) -> dict[str, Any]:
+def _confirm(tx: Any, by: TillSession, public_id: str, once: str, now: datetime) -> dict[str, Any]:
     return counter.confirm(
         tx, till=by.till, public_id=public_id, key=once, now=now, staff_id=by.member.id
     )
 
 
-def _cancel(tx: Tx, by: TillSession, public_id: str, now: datetime) -> Ended:
+def _cancel(tx: Any, by: TillSession, public_id: str, now: datetime) -> Ended:
     return counter.cancel(tx, till=by.till, public_id=public_id, now=now, staff_id=by.member.id)
 
 
-def _undo(tx: Tx, by: TillSession, public_id: str, now: datetime) -> int:
+def _undo(tx: Any, by: TillSession, public_id: str, now: datetime) -> int:
     return returns.undo(tx, till=by.till, public_id=public_id, now=now, staff_id=by.member.id)
