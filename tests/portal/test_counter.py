@@ -76,8 +76,8 @@ def plain(answer: httpx2.Response) -> str:
 
 def forms(answer: httpx2.Response) -> dict[str, str]:
     """The addresses that can be posted to, by the button's words."""
-    found = re.findall(r'action="([^"]*)".*?<button[^>]*>(.*?)</button>', answer.text, re.DOTALL)
-    return {unescape(words): address for address, words in found}
+    found = re.findall(r'action="([^"]*)".*?<button[^>]*>([^<]*)', answer.text, re.DOTALL)
+    return {unescape(words).strip(): address for address, words in found}
 
 
 # -- the one field ---------------------------------------------------------------------------------
