@@ -5,8 +5,10 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import sqlalchemy as sa
@@ -16,17 +18,21 @@ from core.domain.money import to_major
 from core.keys import Keys
 from core.sample import build
 from core.sample.shop import CAFES, MENU, names_of
-from core.services import staff, tills
+from core.services import pins, staff, tills
 from core.services.desk import Demo, DemoCafe, DemoProduct
 from core.serving import listening_on, serve
 from core.settings import Settings
 from core.storage.database import Database
 from core.storage.tables import cafes, kept
+from core.storage.tables import staff as employees
 from core.storage.tx import Tx
 
 FOLDER = Path(".demo")
 HOST = "127.0.0.1"
 LOGIN = "owner"
+CASHIERS = {"bife": ("mila", "Mila"), "harats": ("luka", "Luka")}
+"""Cafe → login and name of who stands behind its counter."""
+PIN = "2580"
 
 PLUGINS = """\
 # The demo's own plugins; a bot's token put here works, too (see plugins.toml and docs/channels/).
@@ -40,6 +46,13 @@ module = "channels.webchat"
 [pages.portal]
 module = "portal"
 """
+
+
+class Passwords(NamedTuple):
+    """`cashiers`: both have the same one."""
+
+    owner: str
+    cashiers: str
 
 
 def run(port: int, reset: bool) -> None:
@@ -58,13 +71,17 @@ def run(port: int, reset: bool) -> None:
         secret_key=_secret_key(),
         plugins=plugins,
     )
-    password = _kept_secret("owner-password", lambda: secrets.token_urlsafe(9))
-    set_up = partial(_set_up, address=address, password=password)
-    serve(settings, plugins, HOST, port, demo=set_up, ready=partial(_tell, password))
+    passwords = Passwords(_password("owner-password"), _password("cashier-password"))
+    set_up = partial(_set_up, address=address, passwords=passwords)
+    serve(settings, plugins, HOST, port, demo=set_up, ready=partial(_tell, passwords))
 
 
 def _secret_key() -> str:
     return _kept_secret("secret-key", Keys.generate)
+
+
+def _password(name: str) -> str:
+    return _kept_secret(name, lambda: secrets.token_urlsafe(9))
 
 
 def _kept_secret(name: str, make: Callable[[], str]) -> str:
@@ -76,12 +93,12 @@ def _kept_secret(name: str, make: Callable[[], str]) -> str:
     return path.read_text().strip()
 
 
-def _set_up(database: Database, keys: Keys, *, address: str, password: str) -> Demo:
+def _set_up(database: Database, keys: Keys, *, address: str, passwords: Passwords) -> Demo:
     now = utc_now()
     if not database.read_now(_is_filled):
         database.write_now(build, keys, now)
-        hashed = staff.hash_password(password)
-        database.write_now(staff.add, LOGIN, "Owner", "owner", (), hashed, now)
+        owner, cashiers = map(staff.hash_password, passwords)
+        database.write_now(_hire, owner, cashiers, pins.hash_pin(PIN), now)
         for slug in CAFES:
             database.write_now(_add_till, slug)
     return Demo(address, [database.read_now(_cafe, slug) for slug in CAFES])
@@ -89,6 +106,15 @@ def _set_up(database: Database, keys: Keys, *, address: str, password: str) -> D
 
 def _is_filled(tx: Tx) -> bool:
     return tx.execute(sa.select(kept.c.key).where(kept.c.owner == "demo")).first() is not None
+
+
+def _hire(tx: Tx, owner: str, cashiers: str, pin: str, now: datetime) -> None:
+    """By the hashes of their passwords. The cashiers' PIN is there from the start, so that they
+    need no password unless a visitor wants to see how a PIN is chosen."""
+    staff.add(tx, LOGIN, "Owner", "owner", (), owner, now)
+    for slug, (login, name) in CASHIERS.items():
+        row_id = staff.add(tx, login, name, "cashier", [slug], cashiers, now)
+        tx.execute(sa.update(employees).where(employees.c.id == row_id).values(pin_hash=pin))
 
 
 def _add_till(tx: Tx, slug: str) -> None:
@@ -106,12 +132,19 @@ def _cafe(tx: Tx, slug: str) -> DemoCafe:
     return DemoCafe(slug, cafe.name, cafe.currency, token, products)
 
 
-def _tell(password: str, address: str) -> None:
+def _tell(passwords: Passwords, address: str) -> None:
     click.echo(
-        f"\n  Malva demo        {address}/\n"
-        f"  the guest's chat  {address}/chat\n"
-        f"  join a cafe       {address}/join\n"
-        f"  owner's portal    {address}/portal\n"
-        f"  owner's login     {LOGIN} / {password}\n\n"
+        f"\n  Malva demo         {address}/\n"
+        f"  the guest's chat   {address}/chat\n"
+        f"  join a cafe        {address}/join\n"
+        f"  the owner's portal {address}/portal\n"
+        f"  the cashier's page {address}/till\n\n"
+        f"  owner              {LOGIN} / {passwords.owner}\n"
+    )
+    for slug, (login, _) in CASHIERS.items():
+        click.echo(f"  cashier of {CAFES[slug]:<7} {login} / {passwords.cashiers}, PIN {PIN}")
+    click.echo(
+        "\n  The cashier's page asks once who it belongs to: sign in as the owner, choose a till;\n"
+        "  from then on a cashier's login and PIN open it.\n\n"
         "  Ctrl+C stops it; make demo RESET=1 starts afresh.\n"
     )

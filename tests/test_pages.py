@@ -134,7 +134,7 @@ def test_there_are_no_other_static_files(http: httpx2.Client, folder: str, name:
     assert http.get(folder + name).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/join", "/demo/till/bife/identify", "/demo/till/bife/orders"])
+@pytest.mark.parametrize("path", ["/join", "/demo/till/bife/scan", "/demo/till/bife/order"])
 def test_what_is_not_there_answers_404(http: httpx2.Client, path: str) -> None:
     assert http.get(path).status_code == 404
     assert http.post(path, json={}).status_code == 404

@@ -1,106 +1,23 @@
-// The demo: a till beside the guest's chat and card. What the till does goes to the server, which
-// asks the till API; what the guest sees comes from the chat's own frame.
+// The demo's till, beside the guest's chat and card. What it does goes to the server, which asks the
+// till API; each answer says in words what came of it.
 
-const words = JSON.parse(document.body.dataset.words);
-const { language, tag } = document.body.dataset;
-const find = (selector) => document.querySelector(selector);
-const all = (selector) => [...document.querySelectorAll(selector)];
-const chat = find("iframe[name=chat]");
-const cardFrame = find("iframe[name=card]");
+import { cafe, changeShelf, drawTotal, empty, rungUp } from "./demo-basket.js";
+import { awaitPoints, hasCard, onScreen } from "./demo-guest.js";
+import { all, find, language, news, reach, tell, words } from "./demo-stage.js";
+
 const till = find(".device");
-const [visitor, who, receipt, answer, pay] = [".visitor", ".who", ".receipt", ".answer", ".pay"].map(find);
-const STEPS = ["join", "scan", "pay", "arrive"];
-const CARDS = ["card", "card_renewal", "card_end"];
-const SHOWN_MOST = 8;
+const [visitor, picking, receipt, answer, pay] = [".visitor", ".picking", ".receipt", ".answer", ".pay"].map(find);
+const ASKING_AGAIN = 1500; // ms, until the guest has said yes
 
 let visit = null;
+let rewards = []; // of whoever is at the till: {id, name, cost, points}
 let order = null; // the last one, that can be refunded
-let paidAt = 0;
-const basket = new Map();
+let picked = null; // {id, waiting}: what can be confirmed
 
-// -- steps and what happens -----------------------------------------------------------------------
+// -- asking the till API --------------------------------------------------------------------------
 
-function reach(step) {
-  const at = STEPS.indexOf(step);
-  for (const line of all(".steps li")) {
-    const n = STEPS.indexOf(line.dataset.step);
-    line.classList.toggle("done", n < at || (n === at && step === "arrive"));
-    if (n === at && step !== "arrive") line.setAttribute("aria-current", "step");
-    else line.removeAttribute("aria-current");
-    if (n === at) find(".now").textContent = line.querySelector("span").textContent;
-  }
-}
-
-function tell(text) {
-  const line = document.createElement("li");
-  const time = document.createElement("time");
-  time.textContent = new Date().toLocaleTimeString("en-GB");
-  const said = document.createElement("span");
-  said.textContent = text;
-  line.append(time, said);
-  find(".activity .nothing")?.remove();
-  const list = find(".activity ol");
-  list.prepend(line);
-  while (list.children.length > SHOWN_MOST) list.lastElementChild.remove();
-}
-
-// -- the guest's side -----------------------------------------------------------------------------
-
-window.addEventListener("message", (event) => {
-  if (event.origin !== location.origin || event.data?.malva !== "chat") return;
-  if (event.data.message) heard(event.data.message);
-  else lookForCard();
-});
-
-function heard(message) {
-  if (CARDS.includes(message.kind)) {
-    showCard(message.links);
-    return;
-  }
-  if (message.kind.startsWith("points_")) {
-    const ms = Math.round(performance.now() - paidAt);
-    const timed = paidAt && message.kind === "points_earned";
-    tell(timed ? words.arrived.replace("{ms}", ms) : words.notified);
-    if (timed) reach("arrive");
-    paidAt = 0;
-    news("guest", "result");
-  }
-}
-
-/** The live card opens by the link that the chat gives. */
-function showCard(links) {
-  const link = links.find(({ url }) => url.startsWith("/card/"));
-  if (!link || cardFrame.getAttribute("src") === link.url) return;
-  cardFrame.src = link.url;
-  cardFrame.hidden = false;
-  find(".empty").hidden = true;
-  if (find(".steps [data-step=join]").hasAttribute("aria-current")) reach("scan");
-  tell(words.joined);
-  news("till", "result");
-}
-
-/** A card that was in the chat already when this page was opened. */
-function lookForCard() {
-  const link = chat.contentDocument?.querySelector('a[href^="/card/"]');
-  if (link && cardFrame.hidden) showCard([{ url: link.getAttribute("href") }]);
-}
-
-/** What a scanner would see: the card in the chat, or else the live card. */
-function onScreen() {
-  const picture = [...(chat.contentDocument?.querySelectorAll(".message.card .picture:not([hidden])") ?? [])].at(-1);
-  const live = cardFrame.contentDocument?.querySelector(".qr:not([hidden])")?.dataset.text;
-  if (live) return { qr: live };
-  return picture ? { picture: picture.getAttribute("src") } : null;
-}
-
-// -- the till -------------------------------------------------------------------------------------
-
-const cafe = () => find("input[name=cafe]:checked").value;
-
-/** What the till API answered, in words; null where it refused, and that is told. */
-async function ask(path, body) {
-  answer.textContent = "";
-  till.setAttribute("aria-busy", "true");
+/** What came of it; `refused` where nothing did, and `lost` where nobody answered. */
+async function post(path, body) {
   try {
     const response = await fetch(`/demo/till/${cafe()}/${path}?lang=${language}`, {
       method: "POST",
@@ -108,67 +25,97 @@ async function ask(path, body) {
       body: JSON.stringify(body),
     });
     const document = await response.json();
-    if (response.ok) return document;
-    answer.textContent = document.said ?? words.offline;
+    return response.ok ? document : { refused: true, said: document.said ?? words.offline };
   } catch {
-    answer.textContent = words.offline;
-  } finally {
-    till.removeAttribute("aria-busy");
+    return { refused: true, lost: true, said: words.offline };
   }
-  return null;
 }
 
-async function identify(proof) {
-  const found = await ask("identify", proof);
+/** The same, for a press of a button; null where it was refused, and that is told. */
+async function ask(path, body) {
+  refuse("");
+  till.setAttribute("aria-busy", "true");
+  const done = await post(path, body);
+  till.removeAttribute("aria-busy");
+  if (done.refused) {
+    refuse(done.said);
+    return null;
+  }
+  tell(done.said);
+  return done;
+}
+
+function refuse(text) {
+  answer.textContent = text;
+  if (text) answer.scrollIntoView({ block: "nearest" });
+}
+
+// -- who it is ------------------------------------------------------------------------------------
+
+async function scan(proof) {
+  const found = await ask("scan", proof);
   if (!found) return;
+  welcome(found);
+  if (found.picked) hold(found.picked);
+  reach(found.picked ? "redeem" : "pay");
+}
+
+function welcome(found) {
   visit = found.visit;
+  rewards = found.rewards ?? [];
   visitor.querySelector(".name").textContent = found.name;
-  visitor.querySelector(".has").textContent = found.balance;
-  visitor.querySelector(".outlook").textContent = found.outlook;
+  showBalance(found.balance);
+  visitor.querySelector(".outlook").textContent = found.outlook ?? "";
   visitor.hidden = false;
-  who.hidden = true;
+  till.classList.add("served");
   receipt.hidden = true;
-  tell(found.said);
-  reach("pay");
+  letGo();
+  find("#code").value = "";
+}
+
+function showBalance({ points, text }) {
+  visitor.querySelector(".has").textContent = text;
+  visitor.querySelector(".outlook").textContent = "";
+  drawRewards(points);
 }
 
 function nextGuest() {
   visit = null;
   visitor.hidden = true;
-  who.hidden = false;
+  till.classList.remove("served");
   receipt.hidden = true;
-  answer.textContent = "";
+  letGo();
+  refuse("");
   find("#code").value = "";
   empty();
   reach("scan");
 }
 
+// -- paying ---------------------------------------------------------------------------------------
+
+const newId = () => `demo${Date.now().toString(36)}${Math.random().toString(36).slice(2, 8)}`;
+
 async function takePayment() {
   const id = newId();
-  const items = Object.fromEntries(basket);
-  const started = performance.now();
-  paidAt = started;
+  awaitPoints();
   pay.disabled = true;
-  const paid = await ask("orders", { id, items, ...(visit && { visit }) });
+  const paid = await ask("order", { id, items: rungUp(), ...(visit && { visit }) });
   if (!paid) {
-    paidAt = 0;
+    awaitPoints(false);
     drawTotal();
     return;
   }
   order = paid.points ? id : null;
-  tell(paid.said);
+  if (!order) awaitPoints(false);
   showReceipt(paid);
-  find(".refund").hidden = !order;
   empty();
 }
 
 async function refund() {
-  const done = await ask("refunds", { id: order });
+  const done = await ask("refund", { id: order });
   if (!done) return;
   order = null;
-  find(".refund").hidden = true;
   showReceipt(done);
-  tell(done.said);
 }
 
 function showReceipt({ points, said, balance }) {
@@ -176,83 +123,94 @@ function showReceipt({ points, said, balance }) {
   shown.textContent = points;
   shown.classList.toggle("down", /^[-−]/.test(points));
   receipt.querySelector(".said").textContent = said;
+  find(".refund").hidden = !order;
   receipt.hidden = false;
-  if (balance) {
-    visitor.querySelector(".has").textContent = balance;
-    visitor.querySelector(".outlook").textContent = "";
+  receipt.scrollIntoView({ block: "nearest" });
+  if (balance && visit) showBalance(balance);
+}
+
+// -- rewards --------------------------------------------------------------------------------------
+
+/** Those that the till can start itself, for the guest who stands there. */
+function drawRewards(balance) {
+  const list = visitor.querySelector(".offers");
+  list.hidden = rewards.length === 0;
+  list.querySelector("ul").replaceChildren(...rewards.map((reward) => offer(reward, balance)));
+}
+
+function offer(reward, balance) {
+  const line = document.createElement("li");
+  const button = document.createElement("button");
+  const cost = document.createElement("small");
+  button.type = "button";
+  button.textContent = reward.name;
+  button.disabled = reward.points > balance;
+  cost.textContent = reward.cost;
+  button.append(cost);
+  button.addEventListener("click", () => start(reward));
+  line.append(button);
+  return line;
+}
+
+async function start(reward) {
+  const started = await ask("start", { visit, reward: reward.id });
+  if (!started) return;
+  receipt.hidden = true;
+  hold(started.picked);
+  if (!picked.waiting) return;
+  news("guest");
+  confirm(picked.id);
+}
+
+/** Shows what was picked; until `letGo` it can be confirmed. */
+function hold(found) {
+  picked = found;
+  picking.querySelector("b").textContent = found.names;
+  picking.querySelector(".takes").textContent = found.points;
+  picking.querySelector(".asked").hidden = !found.waiting;
+  picking.querySelector(".confirm").hidden = found.waiting;
+  picking.hidden = false;
+  visitor.querySelector(".offers").hidden = true;
+}
+
+function letGo() {
+  picked = null;
+  picking.hidden = true;
+  visitor.querySelector(".offers").hidden = rewards.length === 0;
+}
+
+/** Where the guest has to say yes first, it asks again until they do; their no ends it, too. */
+async function confirm(id) {
+  if (picked?.id !== id) return;
+  refuse("");
+  const done = await post("confirm", { redemption: id });
+  if (picked?.id !== id) return;
+  if (done.waiting || (done.lost && picked.waiting)) {
+    setTimeout(confirm, ASKING_AGAIN, id);
+  } else if (done.refused) {
+    giveUp(done);
+  } else {
+    tell(done.said);
+    letGo();
+    order = null;
+    showReceipt(done);
+    reach("end");
   }
 }
 
-const newId = () => `demo${Date.now().toString(36)}${Math.random().toString(36).slice(2, 8)}`;
-
-// -- the basket -----------------------------------------------------------------------------------
-
-const shelf = () => find(`.products[data-cafe="${cafe()}"]`);
-
-function put(line, change) {
-  const { sku } = line.dataset;
-  const count = Math.max((basket.get(sku) ?? 0) + change, 0);
-  if (count) basket.set(sku, count);
-  else basket.delete(sku);
-  drawLine(line, count);
-  drawTotal();
-  if (change > 0) receipt.hidden = true;
+async function cancel(id) {
+  refuse("");
+  const done = await post("cancel", { redemption: id });
+  if (done.refused) return giveUp(done);
+  tell(done.said);
+  letGo();
 }
 
-function drawLine(line, count) {
-  line.classList.toggle("chosen", count > 0);
-  line.querySelector(".count").textContent = count || "";
-  line.querySelector(".count").hidden = !count;
-  line.querySelector(".fewer").hidden = !count;
+/** What the till API refuses can't be confirmed any more; without an answer it still may. */
+function giveUp({ lost, said }) {
+  refuse(said);
+  if (!lost) letGo();
 }
-
-function empty() {
-  basket.clear();
-  for (const line of all(".products li")) drawLine(line, 0);
-  drawTotal();
-}
-
-function drawTotal() {
-  const lines = [...shelf().querySelectorAll("li")];
-  const minor = lines.reduce((sum, line) => sum + Number(line.dataset.minor) * (basket.get(line.dataset.sku) ?? 0), 0);
-  const { currency, scale } = shelf().dataset;
-  find(".total b").textContent = `${new Intl.NumberFormat(tag).format(minor / scale)}\u00a0${currency}`;
-  pay.disabled = minor === 0;
-}
-
-// -- tabs, on a phone -----------------------------------------------------------------------------
-
-const tabs = all(".tabs [role=tab]");
-
-function choose(tab, focus = false) {
-  for (const one of tabs) {
-    const chosen = one === tab;
-    one.setAttribute("aria-selected", String(chosen));
-    one.tabIndex = chosen ? 0 : -1;
-    find(`#${one.getAttribute("aria-controls")}`).classList.toggle("shown", chosen);
-  }
-  tab.classList.remove("news");
-  if (focus) tab.focus();
-}
-
-/** Something is to be seen in these parts, for whoever doesn't have them in sight. */
-function news(...parts) {
-  for (const part of parts) {
-    const tab = find(`#tab-${part}`);
-    if (tab.getAttribute("aria-selected") !== "true") tab.classList.add("news");
-  }
-}
-
-tabs.forEach((tab, n) => {
-  tab.addEventListener("click", () => {
-    choose(tab);
-    find(".stage").scrollIntoView({ block: "start" });
-  });
-  tab.addEventListener("keydown", ({ key }) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
-    if (step) choose(tabs.at((n + step) % tabs.length), true);
-  });
-});
 
 // -- what is pressed ------------------------------------------------------------------------------
 
@@ -261,28 +219,24 @@ find(".scan").addEventListener("click", () => {
   const button = find(".scan");
   button.classList.add("scanning");
   button.addEventListener("animationend", () => button.classList.remove("scanning"), { once: true });
-  if (seen) identify(seen);
-  else answer.textContent = words.nocard;
+  if (seen) scan(seen);
+  else refuse(words.nocard);
 });
-find(".typed").addEventListener("submit", (event) => {
+find(".by-hand").addEventListener("submit", (event) => {
   event.preventDefault();
-  const code = find("#code").value.replace(/[^0-9]/g, "");
-  if (code.length === 6) identify({ code });
-  else answer.textContent = words.digits;
+  scan({ typed: find("#code").value.trim() });
 });
-for (const line of all(".products li")) {
-  line.querySelector(".product").addEventListener("click", () => put(line, 1));
-  line.querySelector(".fewer").addEventListener("click", () => put(line, -1));
-}
 for (const radio of all("input[name=cafe]")) {
   radio.addEventListener("change", () => {
-    for (const list of all(".products")) list.hidden = list.dataset.cafe !== cafe();
+    changeShelf();
     nextGuest();
-    if (cardFrame.hidden) reach("join");
+    if (!hasCard()) reach("join");
   });
 }
 find(".next-guest").addEventListener("click", nextGuest);
 pay.addEventListener("click", takePayment);
 find(".refund").addEventListener("click", refund);
+find(".confirm").addEventListener("click", () => confirm(picked.id));
+find(".cancel").addEventListener("click", () => cancel(picked.id));
 reach("join");
 drawTotal();
