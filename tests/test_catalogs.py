@@ -14,7 +14,8 @@ from locales.update import ROOT, gather, update
 
 PLURAL_FORMS = {"en": 2, "sr": 3, "ru": 3}
 LATIN_IN_RUSSIAN = {
-    "JavaScript", "QR", "cookie", "Malva", "Telegram", "WhatsApp", "Viber", "PNG", "JPEG", "WebP",
+    "JavaScript", "QR", "cookie", "https", "Malva", "Telegram", "WhatsApp", "Viber", "PNG", "JPEG",
+    "WebP",
 }  # fmt: skip
 PLACEHOLDER = re.compile(r"\{\w+\}")
 NO_WORDS = re.compile(rf"{PLACEHOLDER.pattern}|\S+@\S+")
