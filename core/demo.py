@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from core.app import utc_now
 from core.domain.money import to_major
 from core.keys import Keys
-from core.sample import build
+from core.sample import build, by_hand
 from core.sample.shop import CAFES, MENU, names_of
 from core.services import pins, staff, tills
 from core.services.desk import Demo, DemoCafe, DemoProduct
@@ -32,6 +32,8 @@ HOST = "127.0.0.1"
 LOGIN = "owner"
 CASHIERS = {"bife": ("mila", "Mila"), "harats": ("luka", "Luka")}
 """Cafe → login and name of who stands behind its counter."""
+FEEDS = "harats"
+"""Where a visitor finds an alarm about the cashier, as an owner does."""
 PIN = "2580"
 
 PLUGINS = """\
@@ -115,6 +117,7 @@ def _hire(tx: Tx, owner: str, cashiers: str, pin: str, now: datetime) -> None:
     for slug, (login, name) in CASHIERS.items():
         row_id = staff.add(tx, login, name, "cashier", [slug], cashiers, now)
         tx.execute(sa.update(employees).where(employees.c.id == row_id).values(pin_hash=pin))
+    by_hand.enter(tx, FEEDS, CASHIERS[FEEDS][0], now)
 
 
 def _add_till(tx: Tx, slug: str) -> None:
