@@ -13,11 +13,12 @@ import sqlalchemy as sa
 
 from core.bell import Bell
 from core.contract import FetchError, OrderPaid, Polled
+from core.domain.feeding import TIMES
 from core.holding import Holder
 from core.scheduler import Scheduler
 from core.services import cafes, clearing, lots, tasks
 from core.storage.database import Database
-from core.storage.tables import accounts, event_log, kept, orders, redemptions, seen_events
+from core.storage.tables import accounts, alarms, event_log, kept, orders, redemptions, seen_events
 from core.storage.tables import tasks as task_rows
 from tests.support.counter import Counter
 from tests.support.shop import MINUTE, NOW
@@ -318,3 +319,21 @@ async def test_what_is_over_ends_by_itself(database_url, till, clock):
     async with running(database_url, till, clock) as house:
         await house.until(redemptions.c.status, rows=[("expired",)])
         await house.until(accounts.c.balance, rows=[(100,)])
+
+
+async def test_a_card_that_is_fed_is_noticed_by_itself(database_url, till, clock):
+    """Though no purchase follows: two cards have become one, for example."""
+    database = Database(database_url)
+    minute = (clock() - NOW) / MINUTE
+
+    def fed(tx):
+        shop = Counter(tx)
+        ana, cica = shop.guest(), shop.seat().member.id
+        for n in range(TIMES):
+            shop.order(f"o{n}", visit=shop.visit(ana, minute=minute).public_id, minute=minute)
+        tx.execute(sa.update(orders).values(staff_id=cica))
+
+    await database.write(fed)
+    database.close()
+    async with running(database_url, till, clock) as house:
+        await house.until(alarms.c.times, rows=[(TIMES,)])
