@@ -52,7 +52,7 @@ function choose(tab, focus = false) {
     one.tabIndex = chosen ? 0 : -1;
     find(`#${one.getAttribute("aria-controls")}`).classList.toggle("shown", chosen);
   }
-  tab.classList.remove("news");
+  tab.classList.remove("unseen");
   if (focus) tab.focus();
 }
 
@@ -60,7 +60,7 @@ function choose(tab, focus = false) {
 export function news(...parts) {
   for (const part of parts) {
     const tab = find(`#tab-${part}`);
-    if (tab.getAttribute("aria-selected") !== "true") tab.classList.add("news");
+    if (tab.getAttribute("aria-selected") !== "true") tab.classList.add("unseen");
   }
 }
 
