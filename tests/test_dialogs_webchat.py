@@ -10,7 +10,7 @@ import pytest
 
 from channels.webchat import WebChat
 from tests.end_to_end.around import plugins
-from tests.support.dialogs import Dialog, dialogs, play, prepare
+from tests.support.dialogs import Dialog, play, prepare, scripts
 from tests.support.running import run
 from tests.support.web_chat import WebChatChat
 
@@ -24,15 +24,7 @@ def fits(dialog: Dialog) -> bool:
     return dialog.fits(WebChat.capabilities) and not told
 
 
-SCRIPTS = [
-    pytest.param(dialog, language, id=f"{dialog.name} [{language}]")
-    for dialog in dialogs()
-    if fits(dialog)
-    for language in dialog.languages
-]
-
-
-@pytest.mark.parametrize(("dialog", "language"), SCRIPTS)
+@pytest.mark.parametrize(("dialog", "language"), scripts(fits))
 async def test_on_the_web_chat(sqlite_url: str, dialog: Dialog, language: str) -> None:
     with run(sqlite_url, plugins(), cafes=()) as malva:
         malva.database.write_now(prepare, dialog, language, malva.keys, malva.clock())

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 
 import pytest
-import sqlalchemy as sa
 
 from channels.whatsapp import WhatsApp
-from core.services.messages import ANSWER, NOTIFICATION
-from core.storage.tables import messages
-from tests.end_to_end.around import eventually
 from tests.simulators.twilio import TwilioSimulator
-from tests.simulators.twilio_guests import Message
-from tests.support.dialogs import CODE, Dialog, Heard, dialogs, play, prepare
-from tests.support.running import Running, run
+from tests.support.dialogs import Dialog, play, prepare, scripts
+from tests.support.running import run
+from tests.support.whatsapp_chat import WhatsAppChat
 
 pytestmark = pytest.mark.anyio
 
-LINK = re.compile(r"(?:\n\n|\n|^)(?P<label>[^\n]+): https?://\S+(?=\n|$)")
-DIGITS = re.compile(r"\b\d{3} \d{3}\b")
 NOT_TOLD = "registration: the messenger's own language comes first"
 """WhatsApp tells no language."""
 
@@ -51,77 +43,6 @@ content_base = "{twilio.url}"
 """
 
 
-class WhatsAppChat:
-    """`tests.support.dialogs.Chat` of a guest on WhatsApp."""
-
-    capabilities = WhatsApp.capabilities
-    speaks_first = "en"
-
-    def __init__(self, malva: Running, twilio: TwilioSimulator, name: str | None) -> None:
-        self.malva = malva
-        self.database = malva.database
-        self.twilio = twilio
-        self.guest = twilio.guest("+381601234567", name=name or "")
-        self.seen = 0
-
-    async def start(self, payload: str) -> None:
-        self.act(lambda: self.guest.starts(payload or None))
-
-    async def say(self, text: str) -> None:
-        self.act(lambda: self.guest.says(text))
-
-    async def press(self, label: str) -> None:
-        self.act(lambda: self.guest.presses(label))
-
-    async def old(self, value: str) -> None:
-        self.act(lambda: self.guest.presses_id(value, "of long ago"))
-
-    async def share(self, phone: str, own: bool) -> None:
-        self.act(lambda: self.guest.sends_media("text/vcard"))
-
-    async def send(self, what: str) -> None:
-        self.act(lambda: self.guest.sends_media("image/webp"))
-
-    async def leave(self) -> None:
-        self.act(self.guest.stops)
-
-    async def come_back(self) -> None:
-        self.act(self.guest.restarts)
-
-    def act(self, act: Callable[[], str]) -> None:
-        self.twilio.wait_answered(act())
-        eventually(self.all_is_said, what=f"an answer\n{self.guest.transcript()}")
-
-    async def heard(self) -> list[Heard]:
-        new = [message for message in self.guest.messages if message.revision > self.seen]
-        self.seen = max([self.seen, *(message.revision for message in new)])
-        return as_heard(new)
-
-    def all_is_said(self) -> bool:
-        on_the_way = sa.select(sa.func.count()).where(
-            messages.c.status.in_(["queued", "sending"]),
-            messages.c.lane.in_([ANSWER, NOTIFICATION]),
-        )
-        return self.malva.database.read_now(lambda tx: tx.scalar(on_the_way)) == 0
-
-
-def as_heard(new: Sequence[Message]) -> list[Heard]:
-    """Messages as the scripts speak of them. A card is two: the picture, and below it what
-    can't stand on a picture, the link and Refresh."""
-    found: list[Heard] = []
-    for message in new:
-        if found and found[-1].card and LINK.match(message.text):
-            continue
-        if found and found[-1].card and found[-1].text.startswith(f"{message.text}\n"):
-            found[-1] = replace(found[-1], options=tuple(message.labels))
-            continue
-        links = tuple(match["label"] for match in LINK.finditer(message.text))
-        text = LINK.sub("", message.text)
-        card = message.kind == "media" and bool(DIGITS.search(text) or CODE.search(text))
-        found.append(Heard(text, tuple(message.labels), links, card=card))
-    return found
-
-
 async def converse(url: str, twilio: TwilioSimulator, dialog: Dialog, language: str) -> None:
     with run(url, house(twilio), cafes=()) as malva:
         twilio.webhook(f"{malva.url}/channels/whatsapp/webhook")
@@ -129,15 +50,11 @@ async def converse(url: str, twilio: TwilioSimulator, dialog: Dialog, language: 
         await play(dialog, language, WhatsAppChat(malva, twilio, dialog.messenger.get("name")))
 
 
-SCRIPTS = [
-    pytest.param(dialog, language, id=f"{dialog.name} [{language}]")
-    for dialog in dialogs()
-    if dialog.fits(WhatsApp.capabilities) and dialog.name != NOT_TOLD
-    for language in dialog.languages
-]
+def fits(dialog: Dialog) -> bool:
+    return dialog.fits(WhatsApp.capabilities) and dialog.name != NOT_TOLD
 
 
-@pytest.mark.parametrize(("dialog", "language"), SCRIPTS)
+@pytest.mark.parametrize(("dialog", "language"), scripts(fits))
 async def test_on_whatsapp(
     sqlite_url: str, twilio: TwilioSimulator, dialog: Dialog, language: str
 ) -> None:

@@ -20,10 +20,10 @@ from tests.simulators.twilio import TwilioSimulator
 from tests.simulators.viber import ViberSimulator
 from tests.support.dialogs import OWN_NAMES, Chat
 from tests.support.running import Running, run
+from tests.support.telegram_chat import TelegramChat
+from tests.support.viber_chat import ViberChat
 from tests.support.web_chat import WebChatChat
-from tests.test_dialogs_telegram import TelegramChat
-from tests.test_dialogs_viber import ViberChat
-from tests.test_dialogs_whatsapp import WhatsAppChat
+from tests.support.whatsapp_chat import WhatsAppChat
 
 pytestmark = pytest.mark.anyio
 

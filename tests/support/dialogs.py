@@ -35,20 +35,23 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+import pytest
 import sqlalchemy as sa
 
 from core.contract import Capabilities
 from core.i18n import LANGUAGES, Words, words
 from core.keys import Keys
 from core.services import cafes, guests, ledger
+from core.services.messages import ANSWER, NOTIFICATION
 from core.storage import tables
 from core.storage.database import Database
+from core.storage.tables import messages
 from core.storage.tx import Tx
 
 SCRIPTS = Path(__file__).parent.parent / "dialogs"
@@ -68,6 +71,14 @@ class Heard:
     links: tuple[str, ...] = ()
     asks_phone: bool = False
     card: bool = False
+
+
+class HasText(Protocol):
+    @property
+    def text(self) -> str: ...
+
+
+M = TypeVar("M", bound=HasText)
 
 
 class Chat(Protocol):
@@ -129,6 +140,41 @@ def dialogs() -> list[Dialog]:
         for path in sorted(SCRIPTS.glob("*.toml"))
         for table in tomllib.loads(path.read_text())["dialog"]
     ]
+
+
+def scripts(fits: Callable[[Dialog], bool]) -> list[Any]:
+    """Parameters `dialog` and `language`: each script that fits, in each of its languages."""
+    return [
+        pytest.param(dialog, language, id=f"{dialog.name} [{language}]")
+        for dialog in dialogs()
+        if fits(dialog)
+        for language in dialog.languages
+    ]
+
+
+def five_taps() -> Dialog:
+    """A whole registration, the phone shared."""
+    (found,) = [one for one in dialogs() if one.name.endswith("five taps, the phone shared")]
+    return found
+
+
+def all_is_said(database: Database) -> bool:
+    """Whether nothing is on its way to anybody who waits for it."""
+    on_the_way = sa.select(sa.func.count()).where(
+        messages.c.status.in_(["queued", "sending"]),
+        messages.c.lane.in_([ANSWER, NOTIFICATION]),
+    )
+    return database.read_now(lambda tx: tx.scalar(on_the_way)) == 0
+
+
+def without_repeats(new: Sequence[M], buttons: Callable[[M], object]) -> list[M]:
+    """A message whose sending got no answer is sent again: the guest may see it twice."""
+
+    def shown(message: M) -> object:
+        """A card that is sent again has another code, and says otherwise how long it is good."""
+        return re.sub(r"\d", "", message.text.partition("\n")[0]), buttons(message)
+
+    return [m for n, m in enumerate(new) if n == 0 or shown(m) != shown(new[n - 1])]
 
 
 def prepare(tx: Tx, dialog: Dialog, language: str, keys: Keys, now: datetime) -> None:

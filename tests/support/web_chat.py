@@ -9,13 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
-import sqlalchemy as sa
 
 from channels.webchat import WebChat
-from core.services.messages import ANSWER, NOTIFICATION
-from core.storage.tables import messages
 from tests.end_to_end.around import Visitor, eventually
-from tests.support.dialogs import Heard
+from tests.support.dialogs import Heard, all_is_said
 from tests.support.running import Running
 
 PAYLOAD = 'data-payload="'
@@ -86,14 +83,7 @@ class WebChatChat:
 
     def _do(self, kind: str, **content: str) -> None:
         assert self.visitor.send(kind, **content).status_code == 200
-        eventually(self._all_is_stored)
-
-    def _all_is_stored(self) -> bool:
-        waiting = sa.select(sa.func.count()).where(
-            messages.c.status.in_(["queued", "sending"]),
-            messages.c.lane.in_([ANSWER, NOTIFICATION]),
-        )
-        return self.database.read_now(lambda tx: tx.scalar(waiting)) == 0
+        eventually(lambda: all_is_said(self.database))
 
 
 def _heard(message: dict[str, Any]) -> Heard:
