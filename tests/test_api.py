@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.services import cafes, orders
+from core.services import cafes, orders, paid_orders
 from core.storage import tables
 from tests.support.till_api import PHONE, TillApi, error, serving
 
@@ -145,7 +145,7 @@ def test_what_a_till_system_reported_of_nobody_is_claimed_at_the_till(till_api):
             tx,
             cafe=cafes.row(tx, till_api.cafe_id),
             source="octopos",
-            order=orders.PaidOrder(order_id="77-1", total_minor=450_00, currency="RSD"),
+            order=paid_orders.PaidOrder(order_id="77-1", total_minor=450_00, currency="RSD"),
             till_id=None,
             key=None,
             arrived_at=till_api.now,

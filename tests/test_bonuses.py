@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from core.services import awards, cafes, ledger, linking, orders
+from core.services import awards, cafes, claims, ledger, linking
 from core.storage import tables
 from core.storage.database import Database
 from core.storage.tx import Tx
@@ -157,7 +157,7 @@ def test_late_orders_are_given_what_held_when_they_were_paid(shop: Generous) -> 
 
 
 def claimed(shop: Generous, order_id: str, visit: str, minute: float = 200) -> int:
-    return orders.claim_order(
+    return claims.claim_order(
         shop.tx,
         cafe=shop.cafe,
         source="pos",

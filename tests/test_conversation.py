@@ -207,7 +207,8 @@ def test_what_is_no_email_address(typed: str) -> None:
 VALUES = re.findall(
     r"\S+",
     """
-    menu card points invite settings help stop back data data:export data:erase erase:yes erase: : xyz
+    menu card points invite settings help stop back data data:export data:erase erase:yes erase: :
+    xyz
     language:en language:ru language:xx name:offered name:remove phone:skip phone:remove
     cafe:bife cafe:zrno cafe:none offers:yes offers:no offers: email:remove
     set:name set:cafe set:email set:birthday set:phone set:language set:offers set:

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from core.contract import Line, OrderCounted, OrderPaid, OrderRefunded, OrderTakenBack
-from core.services import cafes, guests, ledger, orders, refunds
+from core.services import cafes, guests, ledger, paid_orders, refunds
 from core.services.errors import (
     AlreadyClaimed,
     Conflict,
@@ -365,10 +365,10 @@ def test_what_a_tills_adapter_reports_becomes_minor_units():
         lines=(Line("Cake", Decimal(3), Decimal("33.3333")),),
         station="7",
     )
-    order = orders.paid_order(event, "RSD")
+    order = paid_orders.paid_order(event, "RSD")
     assert (order.total_minor, order.currency, order.lines[0].price_minor) == (85_50, "RSD", 33_33)
     with pytest.raises(Invalid):
-        orders.paid_order(replace(event, total=Decimal("NaN")), "RSD")
+        paid_orders.paid_order(replace(event, total=Decimal("NaN")), "RSD")
     with pytest.raises(Invalid):
         refunds.order_refund(
             OrderRefunded(order_id="1", refund_id="2", amount=Decimal("1.005")), "RSD"

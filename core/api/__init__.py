@@ -21,10 +21,10 @@ from core.api.openapi import document
 from core.api.problems import HANDLERS, Json, answering
 from core.domain.earning import Item
 from core.domain.money import nearest_minor, to_minor
-from core.services import orders, refunds
+from core.services import claims, orders, refunds
 from core.services.errors import Invalid, Refusal
 from core.services.identify import Identified, identify
-from core.services.orders import Counted, PaidOrder
+from core.services.paid_orders import Counted, PaidOrder
 from core.services.refunds import OrderRefund, Refunded
 from core.services.visits import Proof
 from core.storage.database import Database
@@ -160,8 +160,8 @@ def _refund(
 
 def _claim(tx: Tx, token: str, order_id: str, visit: str, now: datetime) -> Counted:
     cafe = door.till_of(tx, token).cafe
-    source = orders.source_of(tx, cafe.id, order_id, SOURCE)
-    return orders.claim_order(tx, cafe=cafe, source=source, order_id=order_id, visit=visit, now=now)
+    source = claims.source_of(tx, cafe.id, order_id, SOURCE)
+    return claims.claim_order(tx, cafe=cafe, source=source, order_id=order_id, visit=visit, now=now)
 
 
 # -- money -----------------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ from core.domain.redeeming import OPEN, Status
 from core.domain.visits import VISIT
 from core.services import coupons, guests, ledger, purchases, redemptions, returns, rewards, visits
 from core.services import spending as spend
+from core.services.claims import CLAIM_WITHIN
 from core.services.coupons import State
 from core.services.errors import UnknownVisit
-from core.services.orders import CLAIM_WITHIN
 from core.services.rewards import Offered
 from core.services.till_sessions import TillSession
 from core.services.visits import Proof, VisitRow

@@ -25,7 +25,7 @@ from core.services import (
     visits,
 )
 from core.services.errors import Rejected, TooLate, UnknownOrder, UnknownVisit
-from core.services.orders import Counted, PaidOrder
+from core.services.paid_orders import Counted, PaidOrder
 from core.services.refunds import OrderRefund
 from core.services.returns import UNDO_WITHIN
 from core.services.till_sessions import TillSession

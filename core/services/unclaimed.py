@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from core.services import alarms, limits, orders, till_sessions
-from core.services.orders import CLAIM_WITHIN, Counted
+from core.services import alarms, claims, limits, till_sessions
+from core.services.claims import CLAIM_WITHIN
+from core.services.paid_orders import Counted
 from core.services.purchases import open_visit
 from core.services.till_sessions import TillSession
 from core.storage.tables import cafes, order_lines
@@ -69,7 +70,7 @@ def give(tx: Tx, by: TillSession, source: str, order_id: str, visit: str, now: d
     whoever gave it. UnknownOrder, UnknownVisit, AlreadyClaimed, TooLate, LimitReached."""
     cafe = by.till.cafe
     guest_id = open_visit(tx, by, visit, now).guest_id
-    counted = orders.claim_order(
+    counted = claims.claim_order(
         tx, cafe=cafe, source=source, order_id=order_id, visit=visit, now=now
     )
     if not counted.duplicate:

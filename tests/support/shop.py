@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from core.domain.earning import Item
 from core.keys import Keys
-from core.services import cafes, guests, ledger, orders, refunds, tills, visits
+from core.services import cafes, claims, guests, ledger, orders, paid_orders, refunds, tills, visits
 from core.storage import tables
 from core.storage.tx import Tx
 
@@ -66,7 +66,7 @@ class Shop:
         key: str | None = None,
         source: str = "api",
         **more,
-    ) -> orders.Counted:
+    ) -> paid_orders.Counted:
         """`minute`: when it arrives; `paid`: when it was paid, as the till says."""
         at = NOW + minute * MINUTE
         paid_at = None if paid is None else NOW + paid * MINUTE
@@ -74,7 +74,7 @@ class Shop:
             self.tx,
             cafe=self.cafe,
             source=source,
-            order=orders.PaidOrder(
+            order=paid_orders.PaidOrder(
                 **{
                     "order_id": order_id,
                     "total_minor": total_minor,
@@ -111,8 +111,8 @@ class Shop:
             now=NOW + minute * MINUTE,
         )
 
-    def claim(self, order_id: str, visit: str, minute: float = 0) -> orders.Counted:
-        return orders.claim_order(
+    def claim(self, order_id: str, visit: str, minute: float = 0) -> paid_orders.Counted:
+        return claims.claim_order(
             self.tx,
             cafe=self.cafe,
             source="api",
