@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from core.services import ledger, orders, purchases, unclaimed
+from core.domain.earning import Item
+from core.services import ledger, purchases, unclaimed
 from core.services.errors import (
     AlreadyClaimed,
     Conflict,
@@ -233,7 +234,7 @@ def test_orders_that_nobody_claimed_are_listed_for_two_days(bar, visit):
 
 
 def test_what_was_bought_helps_to_find_it(bar):
-    lines = (orders.Item("Kapućino", Decimal(2), 260_00), orders.Item("Kolač", Decimal(1), 90_00))
+    lines = (Item("Kapućino", Decimal(2), 260_00), Item("Kolač", Decimal(1), 90_00))
     bar.order("o1", 610_00, lines=lines, minute=-5)
     (found,) = unclaimed.recent(bar.tx, bar.cica, NOW)
     assert found.lines == [("Kapućino", "2"), ("Kolač", "1")]
