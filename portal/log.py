@@ -41,6 +41,7 @@ HAPPENED = {
     ),
     "device_bound": N_("A browser was bound to the till: {device}"),
     "device_revoked": N_("A browser is bound to the till no longer: {device}"),
+    "expiry_changed": N_("How long points are good was changed: {how_long}"),
     "fetch_given_up": N_("An order could not be fetched from the till system"),
     "guest_chosen": N_("A guest who was looked up was chosen"),
     "guest_erased": N_("A guest's data was erased"),
@@ -170,6 +171,8 @@ def _by_kind(kind: str, data: Mapping[str, Any], w: Words) -> dict[str, str]:
     if kind.startswith("redeem_"):
         return {"rewards": counted([reward["names"] for reward in data["rewards"]], w)}
     match kind:
+        case "expiry_changed":
+            return {"how_long": _how_long(data["months"], w)}
         case "invitations_changed":
             unit = data["unit"]
             return {side: w.points(data[f"{side}_points"], unit) for side in ("inviter", "friend")}
@@ -182,3 +185,9 @@ def _by_kind(kind: str, data: Mapping[str, Any], w: Words) -> dict[str, str]:
             limits = {name: data[name] for name in Limits._fields}
             return {name: "–" if n is None else w.number(n) for name, n in limits.items()}
     return {}
+
+
+def _how_long(months: int | None, w: Words) -> str:
+    return (
+        w.text("for ever") if months is None else w.count("{count} month", "{count} months", months)
+    )

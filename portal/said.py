@@ -59,6 +59,7 @@ REJECTED = {
     "unit": N_("Choose points or stamps."),
     "earn_minor": N_("The amount has to be above zero."),
     "points": N_("A number from 0 to 1,000,000, please."),
+    "months": N_("1 to 120 months, please; leave it empty for ever."),
     "number": N_("A whole number, please."),
     "amount": N_("An amount, please, such as 450 or 4.50."),
     "price": N_("An amount, please, such as 450 or 4.50."),

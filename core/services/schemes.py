@@ -1,24 +1,27 @@
-"""Programmes as those who run them see them: what is earned for money and by invitations."""
+"""Programmes as those who run them see them: what is earned for money and by invitations, and how
+long it is good."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from core.domain import money
+from core.domain import expiry, money
 from core.domain.roles import Member
 from core.services import cafes as cafe_service
-from core.services import eventlog
+from core.services import eventlog, lots
 from core.services.errors import Missing, Rejected
 from core.services.permission import Place, places, require, require_programme
-from core.storage.tables import cafes, orders, programmes, referrals
+from core.storage.tables import accounts, cafes, orders, programmes, referrals
 from core.storage.tx import Tx
 
 UNITS = ("points", "stamps")
 MOST_POINTS = 1_000_000
+MOST_MONTHS = 120
 TYPICAL_OF = timedelta(days=30)
 TYPICAL_MAJOR = 10
 """What an order is taken to come to where there were none: so many times what earns once."""
@@ -27,8 +30,8 @@ TYPICAL_MAJOR = 10
 @dataclass(frozen=True, slots=True)
 class Scheme:
     """`earn_minor` spent gives `earn_points`; an invited friend's first paid order gives either
-    side theirs. `cafes`: those of `by`'s that use it. `whole`: whether that is all of them, so that
-    `by` may change what belongs to it."""
+    side theirs. Points are good for `expiry_months`; None: for ever. `cafes`: those of `by`'s that
+    use it. `whole`: whether that is all of them, so that `by` may change what belongs to it."""
 
     id: int
     name: str
@@ -38,8 +41,17 @@ class Scheme:
     earn_points: int
     inviter_points: int
     friend_points: int
+    expiry_months: int | None
     cafes: Sequence[Place]
     whole: bool
+
+
+class Expiry(NamedTuple):
+    """What is earned today is good until `last_day`, by the clock of its cafes; `held` are all the
+    points that guests have now."""
+
+    last_day: date
+    held: int
 
 
 def everyone(tx: Tx, by: Member) -> Sequence[Scheme]:
@@ -62,6 +74,7 @@ def everyone(tx: Tx, by: Member) -> Sequence[Scheme]:
             row.earn_points,
             row.inviter_points,
             row.friend_points,
+            row.expiry_months,
             [place for place in theirs if place.programme_id == row.id],
             row.id not in foreign,
         )
@@ -158,6 +171,39 @@ def friends_lately(tx: Tx, by: Member, scheme: Scheme, now: datetime) -> int:
             )
         )
     )
+
+
+def change_expiry(
+    tx: Tx, by: Member, programme_id: int, *, months: int | None, now: datetime
+) -> None:
+    """Points are good for so many months from the day they came; None: for ever. `lots.set_expiry`
+    says what becomes of those that guests have. Rejected."""
+    require_programme(tx, by, "programme", programme_id)
+    before = one(tx, by, programme_id)
+    _check_months(months)
+    if months == before.expiry_months:
+        return
+    lots.set_expiry(tx, programme_id, months, now)
+    for cafe in before.cafes:
+        eventlog.log(tx, "expiry_changed", now, cafe_id=cafe.id, staff_id=by.id, months=months)
+
+
+def expiry_of(tx: Tx, by: Member, scheme: Scheme, months: int, now: datetime) -> Expiry:
+    """What `months` would mean. Rejected."""
+    _check_months(months)
+    zone = lots.zone(tx, scheme.id)
+    a = accounts.c
+    held = tx.scalar(
+        sa.select(sa.func.coalesce(sa.func.sum(a.balance), 0)).where(
+            a.programme_id == scheme.id, a.balance > 0
+        )
+    )
+    return Expiry(expiry.last_day(expiry.expires_at(now, months, zone), zone), int(held))
+
+
+def _check_months(months: int | None) -> None:
+    if months is not None and not 1 <= months <= MOST_MONTHS:
+        raise Rejected("months", f"1 to {MOST_MONTHS}")
 
 
 def _check_points(points: int) -> None:
