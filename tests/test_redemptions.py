@@ -472,6 +472,14 @@ def test_an_erased_guest_holds_nothing(shop, ana):
     assert isinstance(shop.scan(picked), Cancelled)
 
 
+def test_an_erased_guests_name_is_in_no_answer_that_tills_get_again(shop, ana):
+    picked = shop.pick(ana)
+    said = shop.confirm(picked.id)
+    assert said["guest"]["name"] == "Ana"
+    erase(shop.tx, ana, NOW)
+    assert shop.confirm(picked.id) == {**said, "guest": {**said["guest"], "name": ""}}
+
+
 # -- at once ---------------------------------------------------------------------------------------
 
 

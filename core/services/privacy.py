@@ -73,6 +73,7 @@ def erase(tx: Tx, guest_id: int, now: datetime) -> None:
     tx.execute(sa.delete(messages).where(messages.c.contact_id.in_(chats)))
     tx.execute(sa.delete(staff_contacts).where(staff_contacts.c.contact_id.in_(chats)))
     _cancel_redemptions(tx, everyone)
+    _forget_name_in_answers(tx, everyone)
     tx.execute(
         sa.delete(referrals).where(
             referrals.c.friend_id.in_(everyone), referrals.c.rewarded_at.is_(None)
@@ -109,6 +110,17 @@ def _cancel_redemptions(tx: Tx, everyone: Sequence[int]) -> None:
         .where(r.guest_id.in_(everyone), r.status.in_(OPEN))
         .values(status="cancelled", token=None)
     )
+
+
+def _forget_name_in_answers(tx: Tx, everyone: Sequence[int]) -> None:
+    """What tills were answered is kept for when they ask again: from now on without the name."""
+    r = redemptions.c
+    answers = tx.execute(
+        sa.select(r.id, r.response).where(r.guest_id.in_(everyone), r.response.is_not(None))
+    ).all()
+    for row_id, answer in answers:
+        nameless = {**answer, "guest": {**answer["guest"], "name": ""}}
+        tx.execute(sa.update(redemptions).where(r.id == row_id).values(response=nameless))
 
 
 def _selves(tx: Tx, guest_id: int) -> list[int]:
