@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -50,6 +51,23 @@ async def test_of_400_concurrent_increments_none_is_lost(database):
     await database.write(start_counter)
     await asyncio.gather(*(database.write(increment) for _ in range(400)))
     assert await database.read(counter) == 400
+
+
+@pytest.mark.anyio
+async def test_who_waits_for_another_process_holds_nobody_up(sqlite_url):
+    database = Database(sqlite_url)
+    migrate(database)
+    await database.write(start_counter)
+    with closing(sqlite3.connect(database.url.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asked = [asyncio.ensure_future(database.write(increment)) for _ in range(5)]
+        for _ in range(10):
+            await asyncio.sleep(0.01)  # the loop goes on
+        assert not any(one.done() for one in asked)
+        assert await database.read(counter) == 0
+        other.execute("COMMIT")
+        assert sorted(await asyncio.gather(*asked)) == [1, 2, 3, 4, 5]
+    database.close()
 
 
 @pytest.mark.anyio
