@@ -69,6 +69,15 @@ def test_what_fits_nobody_finds_nobody(shop, cica, text):
     assert names(shop, cica, text) == []
 
 
+@pytest.mark.parametrize(
+    "text", ["zarko", "ŽARKO DJU", "djuric", "đurić", "DJURIĆ", "Đuric", "Žarko D"]
+)
+def test_latin_letters_are_found_with_their_marks_and_without(shop, cica, text):
+    shop.guest("Žarko Đurić")
+    shop.guest("Zorica Djukić")
+    assert names(shop, cica, text) == ["Žarko Đurić"]
+
+
 def test_cyrillic_is_found_in_any_case(shop, cica):
     shop.guest("Анна Ивановна")
     for text in ("анна", "АННА ИВ", "иван"):

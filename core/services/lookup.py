@@ -28,6 +28,7 @@ LONGEST = 100
 How = Literal["phone", "email", "name"]
 
 _g = guests.c
+_MARKED = {"č": "c", "ć": "c", "đ": "dj", "š": "s", "ž": "z"}
 _AROUND_DIGITS = str.maketrans("", "", " +-/().\u00a0")
 
 
@@ -115,18 +116,35 @@ def _subscriber(digits: str) -> str:
 
 
 def _has_word(beginning: str) -> sa.ColumnElement[bool]:
-    """In whichever case it was typed: SQLite's own LIKE knows the cases of ASCII alone."""
-    ways = {beginning, beginning.lower(), beginning.upper(), beginning.title()}
+    """In whichever case it was typed: SQLite's own lower() knows the cases of ASCII alone."""
+    plain, name = _plain(beginning), _plain_name()
+    ways = {plain} if plain.isascii() else {plain, plain.upper(), plain.title()}
     return sa.or_(
         *(
             fits
             for way in sorted(ways)
             for fits in (
-                _g.name.startswith(way, autoescape=True),
-                _g.name.contains(f" {way}", autoescape=True),
+                name.startswith(way, autoescape=True),
+                name.contains(f" {way}", autoescape=True),
             )
         )
     )
+
+
+def _plain(text: str) -> str:
+    """As it is typed in a hurry: in small letters, and Serbian ones without their marks."""
+    text = text.lower()
+    for letter, plain in _MARKED.items():
+        text = text.replace(letter, plain)
+    return text
+
+
+def _plain_name() -> sa.ColumnElement[str]:
+    name: sa.ColumnElement[str] = _g.name
+    for letter, plain in _MARKED.items():
+        for marked in (letter, letter.upper()):
+            name = sa.func.replace(name, marked, plain)
+    return sa.func.lower(name)
 
 
 def _is_of(tx: Tx, guest_id: int, cafe_id: int) -> bool:

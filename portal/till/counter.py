@@ -10,7 +10,7 @@ from core.services import lookup, scanning, unclaimed
 from core.services.errors import Refusal, Rejected
 from portal.till import refusals
 from portal.till.door import HOME, Call, TillOffice
-from portal.till.stage import VISIT, Note, Stage, key
+from portal.till.stage import VISIT, VISITS, Note, Stage, key
 
 NOBODY = N_("No guest of this cafe fits that. Ask for the card, or for another spelling.")
 
@@ -74,6 +74,7 @@ class CounterRoom:
         return await self._stage.after(call, visit, note)
 
     async def _refuse(self, call: Call, text: str) -> Response:
-        if call.swaps:
+        """Who stands there stays on the screen; whom somebody else could have been doesn't."""
+        if call.swaps and VISITS in call.request.headers.get("hx-current-url", ""):
             return self._stage.refuse(call, text)
         return await self._stage.nobody(call, Note("bad", text))

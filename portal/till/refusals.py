@@ -15,7 +15,8 @@ REFUSED = {
     "expired": N_("The time is up, and the points are free again. The guest has to pick it anew."),
     "cancelled": N_("This was cancelled, and the points are free again."),
     "already_confirmed": N_(
-        "This was confirmed already, and the points are taken. Don't give it twice."
+        "This was confirmed before. Don't give it twice; "
+        "if it was undone, the guest has to pick it anew."
     ),
     "awaiting_guest": N_(
         "The guest has not said yes yet. They find the question in their messenger."
