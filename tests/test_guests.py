@@ -21,7 +21,7 @@ from core.contract import (
     SharedPhone,
     Started,
 )
-from core.services import cafes, guests, ledger, linking, privacy
+from core.services import cafes, guests, ledger, linking, lots, privacy
 from core.storage import tables
 from core.storage.database import Database
 from core.storage.tx import Tx
@@ -324,6 +324,27 @@ def test_the_export_holds_everything_but_the_secret(tx: Tx, shop: Shop) -> None:
     assert document["visits"]
     assert document["messages"]
     assert b"secret" not in orjson.dumps(document)
+
+
+def test_the_export_has_bonuses_refunds_and_the_dates_of_points(tx: Tx, shop: Shop) -> None:
+    programme = shop.cafe.programme_id
+    lots.set_expiry(tx, programme, 12, NOW)
+    welcome = {"programme_id": programme, "kind": "welcome", "names": {"en": "Hello"}}
+    welcome |= {"params": {"points": 50}, "created_at": NOW}
+    tx.execute(sa.insert(tables.bonus_rules).values(**welcome))
+    shop.cafe = cafes.row(tx, shop.cafe.id)
+    ana = shop.guest()
+    shop.order("1", 450_00, visit=shop.visit(ana).public_id)
+    shop.refund("1", amount_minor=45_00)
+    document = privacy.export(tx, ana)
+    (bonus,) = document["bonuses"]
+    assert (bonus["kind"], bonus["names"], bonus["points"]) == ("welcome", {"en": "Hello"}, 50)
+    (refund,) = document["refunds"]
+    assert (refund["order_id"], refund["amount_minor"]) == ("1", 45_00)
+    assert refund["points_taken_back"] == 50
+    (lot,) = document["expiring"]
+    assert (lot["programme"], lot["points"]) == ("BIFE", 450)
+    assert lot["expires_at"] > NOW.isoformat()
 
 
 def test_the_link_to_the_export_names_the_guest_and_nobody_else(tx: Tx, shop: Shop) -> None:

@@ -12,6 +12,8 @@ from core.domain.redeeming import OPEN
 from core.services import eventlog
 from core.storage.tables import (
     accounts,
+    bonus_rules,
+    bonus_uses,
     cafes,
     contacts,
     event_log,
@@ -20,6 +22,7 @@ from core.storage.tables import (
     invitations,
     leases,
     ledger_entries,
+    lots,
     memberships,
     messages,
     one_time_codes,
@@ -29,6 +32,7 @@ from core.storage.tables import (
     redemption_items,
     redemptions,
     referrals,
+    refunds,
     staff_contacts,
     visits,
 )
@@ -42,7 +46,8 @@ _g, _o = guests.c, orders.c
 def export(tx: Tx, guest_id: int) -> Document:
     """Everything held about a guest, as JSON: times are RFC 3339, money is in minor units.
 
-    The card's secret is not in it: it is what proves the guest to us.
+    The card's secret is not in it: it is what proves the guest to us. Nor are alarms: they are
+    about an employee.
     """
     everyone = _selves(tx, guest_id)
     document: Document = {
@@ -51,7 +56,10 @@ def export(tx: Tx, guest_id: int) -> Document:
         "guest_of": _documents(tx, _guest_of(guest_id)),
         "balances": _documents(tx, _balances(everyone)),
         "points": _documents(tx, _entries(everyone)),
+        "expiring": _documents(tx, _expiring(everyone)),
         "orders": _orders(tx, guest_id),
+        "refunds": _documents(tx, _refunds(guest_id)),
+        "bonuses": _documents(tx, _bonuses(guest_id)),
         "visits": _documents(tx, _visits(guest_id)),
         "redemptions": _redemptions(tx, guest_id),
         "invitations": _documents(tx, _invitations(guest_id)),
@@ -202,6 +210,19 @@ def _entries(everyone: Sequence[int]) -> sa.Select[Any]:
     )
 
 
+def _expiring(everyone: Sequence[int]) -> sa.Select[Any]:
+    """What is left of points that have a date."""
+    lot = lots.c
+    return (
+        sa.select(
+            programmes.c.name.label("programme"), lot.left_points.label("points"), lot.expires_at
+        )
+        .join(programmes, programmes.c.id == lot.programme_id)
+        .where(lot.guest_id.in_(everyone), lot.left_points > 0)
+        .order_by(lot.expires_at, lot.id)
+    )
+
+
 def _orders(tx: Tx, guest_id: int) -> list[Document]:
     """With their lines."""
     found = tx.execute(
@@ -231,6 +252,35 @@ def _orders(tx: Tx, guest_id: int) -> list[Document]:
         lines.setdefault(row.order_row, []).append(line)
     documents = [_document(row) for row in found]
     return [{**one, "lines": lines.get(one.pop("id"), [])} for one in documents]
+
+
+def _refunds(guest_id: int) -> sa.Select[Any]:
+    """`amount_minor` null: of all that was left."""
+    f = refunds.c
+    return (
+        sa.select(
+            cafes.c.name.label("cafe"),
+            f.order_id,
+            f.refund_id,
+            f.amount_minor,
+            f.points.label("points_taken_back"),
+            f.received_at,
+        )
+        .join(orders, _o.id == f.order_row)
+        .join(cafes, cafes.c.id == f.cafe_id)
+        .where(_o.guest_id == guest_id)
+        .order_by(f.id)
+    )
+
+
+def _bonuses(guest_id: int) -> sa.Select[Any]:
+    u = bonus_uses.c
+    return (
+        sa.select(u.at, bonus_rules.c.kind, bonus_rules.c.names, u.points)
+        .join(bonus_rules, bonus_rules.c.id == u.rule_id)
+        .where(u.guest_id == guest_id)
+        .order_by(u.id)
+    )
 
 
 def _visits(guest_id: int) -> sa.Select[Any]:
