@@ -126,9 +126,9 @@ def _forget_name_in_answers(tx: Tx, everyone: Sequence[int]) -> None:
     answers = tx.execute(
         sa.select(r.id, r.response).where(r.guest_id.in_(everyone), r.response.is_not(None))
     ).all()
-    for row_id, answer in answers:
-        nameless = {**answer, "guest": {**answer["guest"], "name": ""}}
-        tx.execute(sa.update(redemptions).where(r.id == row_id).values(response=nameless))
+    for row in answers:
+        nameless = {**row.response, "guest": {**row.response["guest"], "name": ""}}
+        tx.execute(sa.update(redemptions).where(r.id == row.id).values(response=nameless))
 
 
 def _selves(tx: Tx, guest_id: int) -> list[int]:
