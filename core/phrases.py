@@ -45,6 +45,20 @@ def counted(names: Sequence[Mapping[str, str]], words: Words) -> str:
     return ", ".join(name if n == 1 else f"{n} × {name}" for name, n in found.items())
 
 
+def discount(kind: str, value: int | None, currency: str, words: Words) -> str:
+    """`12.5% off`, `150 RSD off`: what a reward takes off, `value` hundredths of a percent or minor
+    units of money; "" where it is a product."""
+    if value is None:
+        return ""
+    much = words.money(value, currency) if kind == "amount" else f"{words.number(percent(value))}%"
+    return words.text("{discount} off", discount=much)
+
+
+def percent(hundredths: int) -> Decimal:
+    """`12.5`, and `10` without decimals."""
+    return Decimal(hundredths).scaleb(-2).normalize()
+
+
 def signed(points: int, unit: str, words: Words) -> str:
     """`+85 points`, `-12 points`."""
     return ("+" if points > 0 else "") + words.points(points, unit)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
 
 from core.domain.earning import Rates, visits_until
 from core.domain.money import exponent
 from core.i18n import LANGUAGES, Words
+from core.phrases import discount, percent
 from core.services.catalogue import Draft, Keep, Reward
 from core.services.photos import Photo
 from core.services.schemes import Scheme
@@ -71,11 +71,7 @@ def draft(form: Form, currency: str, photo: Photo | Keep | None) -> Draft:
 
 
 def gives(reward: Reward, currency: str, w: Words) -> str:
-    if reward.kind == "percentage":
-        return w.text("{discount} off", discount=f"{w.number(_percent(reward.value or 0))}%")
-    if reward.kind == "amount":
-        return w.text("{discount} off", discount=w.money(reward.value or 0, currency))
-    return w.text("A free product")
+    return discount(reward.kind, reward.value, currency, w) or w.text("A free product")
 
 
 def in_short(reward: Reward, scheme: Scheme, w: Words) -> str:
@@ -131,10 +127,5 @@ def _value(reward: Reward, currency: str) -> dict[str, str]:
     if reward.value is None:
         return {}
     if reward.kind == "percentage":
-        return {"percent": f"{_percent(reward.value):f}"}
+        return {"percent": f"{percent(reward.value):f}"}
     return {"amount": written(reward.value, exponent(currency))}
-
-
-def _percent(hundredths: int) -> Decimal:
-    """`12.5`, and `10` without decimals."""
-    return Decimal(hundredths).scaleb(-2).normalize()

@@ -3,7 +3,7 @@ what waits to be confirmed, and what was done in it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from core.services import spending as spend
 from core.services.claims import CLAIM_WITHIN
 from core.services.coupons import State
 from core.services.errors import UnknownVisit
+from core.services.redemptions import Item
 from core.services.rewards import Offered
 from core.services.till_sessions import TillSession
 from core.services.visits import Proof, VisitRow
@@ -45,7 +46,7 @@ class Redeemed(NamedTuple):
 
     id: str
     status: Status
-    rewards: Sequence[Mapping[str, str]]
+    rewards: Sequence[Item]
     points: int
     at: datetime
     expires_at: datetime
@@ -132,7 +133,7 @@ def _redeemed(tx: Tx, visit: VisitRow, now: datetime) -> list[Redeemed]:
         Redeemed(
             id=row.public_id,
             status="expired" if row.status in OPEN and row.expires_at <= now else row.status,
-            rewards=[item.names for item in redemptions.items(tx, row.id)],
+            rewards=redemptions.items(tx, row.id),
             points=row.points,
             at=row.confirmed_at or row.created_at,
             expires_at=row.expires_at,

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from starlette.responses import Response
 
-from core.phrases import counted, name_in, why_out
+from core.phrases import counted, discount, name_in, why_out
 from core.services import attending, purchases, unclaimed
 from core.services.attending import Attended
 from core.services.errors import Missing, UnknownVisit
@@ -143,6 +143,7 @@ class Stage:
             "visits": VISITS,
             "name_in": name_in,
             "counted": counted,
+            "discount": discount,
             "why_out": why_out,
             "new_key": new_key,
             "seconds_to": lambda at: max(0, round((at - now).total_seconds())),

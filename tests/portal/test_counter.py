@@ -9,8 +9,10 @@ from html import unescape
 
 import httpx2
 import pytest
+import sqlalchemy as sa
 
 from core.services import bonus_rules
+from core.storage import tables
 from tests.end_to_end.around import Till
 from tests.portal.around import session_of
 from tests.support.holder import Holder
@@ -266,6 +268,35 @@ def test_what_was_confirmed_is_undone(cica, ana):
     undone = cica.post(forms(confirmed)["Undo"])
     assert "Undone: the points are back." in plain(undone)
     assert ana.balance == 1500
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "off"),
+    [("amount", 150_00, "150 RSD off"), ("percentage", 12_50, "12.5% off")],
+)
+def test_a_cashier_sees_how_much_a_discount_is(cica, ana, malva, kind, value, off):
+    reward = malva.database.write_now(_discount, kind, value)
+    try:
+        visit = cica.visit(ana.card().qr)
+        assert f"Friday treat 100 points · {off} Redeem" in plain(cica.get(visit))
+        started = cica.post(f"{visit}/redemptions", reward=str(reward))
+        assert f"Friday treat {off} -100 points" in plain(started)
+        cica.post(forms(started)["Confirm"], key=hidden("key", started))
+        malva.clock.move(timedelta(seconds=4))
+        assert f"take the discount off by hand. {off}" in plain(cica.get(visit))
+    finally:
+        malva.database.write_now(_switch_off, reward)
+
+
+def _discount(tx, kind: str, value: int) -> int:
+    reward = {"programme_id": 1, "names": {"en": "Friday treat"}, "cost": 100}
+    query = sa.insert(tables.rewards).values(**reward, kind=kind, value=value)
+    return tx.scalar(query.returning(tables.rewards.c.id))
+
+
+def _switch_off(tx, reward: int) -> None:
+    one = tables.rewards.c.id == reward
+    tx.execute(sa.update(tables.rewards).where(one).values(active=False))
 
 
 def test_what_was_picked_is_cancelled(cica, ana):
