@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 import pytest
 
 from channels.telegram import Telegram
+from core.i18n import LANGUAGES
 from tests.end_to_end.around import eventually
 from tests.simulators.telegram import TelegramSimulator
 from tests.support.dialogs import Dialog, five_taps, play, prepare, scripts
@@ -91,10 +92,11 @@ TROUBLES = [
 ]
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 async def test_a_registration_in_which_everything_goes_wrong(
-    sqlite_url: str, telegram: TelegramSimulator
+    sqlite_url: str, telegram: TelegramSimulator, language: str
 ) -> None:
-    dialog, language = five_taps(), "sr"
+    dialog = five_taps()
     with serving(sqlite_url, telegram) as malva:
         malva.database.write_now(prepare, dialog, language, malva.keys, malva.clock())
         chat = TelegramChat(malva, telegram, dialog.messenger.get("name"), language)
