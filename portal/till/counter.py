@@ -67,11 +67,11 @@ class CounterRoom:
                 call, unclaimed.give, source, order, visit, self._stage.now()
             )
         except (Refusal, Rejected) as error:
-            return await self._stage.after(call, visit, Note("bad", refusals.why(error, call.w)))
+            return await self._stage.beside(call, visit, Note("bad", refusals.why(error, call.w)))
         unit = call.session.till.cafe.unit
         points = call.w.points(counted.response["points"], unit)
         note = Note("good", call.w.text("The order is theirs: {points}.", points=points))
-        return await self._stage.after(call, visit, note)
+        return await self._stage.beside(call, visit, note)
 
     async def _refuse(self, call: Call, text: str) -> Response:
         """Who stands there stays on the screen; whom somebody else could have been doesn't."""

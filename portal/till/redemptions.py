@@ -59,7 +59,7 @@ class RedemptionsRoom:
             note = Note("good", done) if done else None
         except Refusal as error:
             note = Note("bad", refusals.why(error, call.w))
-        return await self._stage.after(call, key(call.request.path_params["visit"]), note)
+        return await self._stage.beside(call, key(call.request.path_params["visit"]), note)
 
 
 def _id(call: Call) -> str:

@@ -99,15 +99,27 @@ class Stage:
             return await self.visit(call, public_id, note)
         return to(f"{VISITS}/{public_id}")
 
+    async def beside(self, call: Call, public_id: str, note: Note | None) -> Response:
+        """The visit once something was done in it, but for the purchase that is being entered."""
+        if not call.swaps:
+            return await self.after(call, public_id, note)
+        answer = await self._live(call, public_id, "visit_done.html", note)
+        answer.headers.setdefault("HX-Reswap", "none")
+        return answer
+
     async def live(self, call: Call, public_id: str) -> Response:
-        """The parts of a visit that change by themselves; what is being entered is let alone."""
+        """The parts of a visit that change by themselves."""
+        return await self._live(call, public_id, "visit_live.html", None)
+
+    async def _live(self, call: Call, public_id: str, template: str, note: Note | None) -> Response:
+        """Pieces that find their own places; all of the visit once it is over."""
         try:
             found, _, orders = await self._office.read(call, _visit, public_id, self.now())
         except UnknownVisit:
             found = None
         if found is not None and not found.over:
-            return self.piece(call, "visit_live.html", visit=found, orders=orders)
-        answer = await self.visit(call, public_id)
+            return self.piece(call, template, visit=found, orders=orders, note=note)
+        answer = await self.visit(call, public_id, note)
         answer.headers["HX-Retarget"] = "#stage"
         answer.headers["HX-Reswap"] = "innerHTML"
         return answer

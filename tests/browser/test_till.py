@@ -219,6 +219,22 @@ def test_a_purchase_is_two_taps_and_one_takes_it_back(till, ana) -> None:
     expect(page.locator(".balance")).to_have_text("1,500 points")
 
 
+def test_what_is_being_entered_outlasts_a_reward_that_is_redeemed_meanwhile(till, ana) -> None:
+    page = till()
+    welcome(page, ana)
+    tap(page, ".products .more")
+    expect(page.locator("#sum .total")).to_contain_text("180")
+    tap(page, ".rewards-here .button")
+    expect(page.locator("#who h1")).to_be_in_viewport()
+    tap(page, ".to-confirm form[data-once] .button")
+    expect(page.locator(".note.good")).to_contain_text("Confirmed")
+    expect(page.locator(".deeds .confirmed")).to_be_in_viewport()
+    expect(page.locator(".balance")).to_have_text("500 points")
+    tap(page, "#sum .button")
+    expect(page.locator(".deeds .counted")).to_contain_text("+18 points")
+    assert purchases(ana) == 1
+
+
 def test_a_sum_that_is_out_of_date_can_not_be_confirmed(till, ana) -> None:
     page = till()
     welcome(page, ana)
