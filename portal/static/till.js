@@ -108,7 +108,6 @@ document.addEventListener("htmx:afterRequest", ({ detail }) => {
   const { elt, xhr, successful } = detail;
   if (successful && elt === form) field.value = "";
   if (elt === form) field.select();
-  if (xhr.getResponseHeader("HX-Reswap") === "none") scrollTo(0, 0); // something was done in the visit
   if (!successful && !(xhr.status >= 400 && xhr.status < 500)) unanswered(elt);
   else if (elt.id !== "live") ready();
   draw();
