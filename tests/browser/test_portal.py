@@ -96,5 +96,5 @@ def test_a_till_is_added_and_its_token_shown_once(
 def test_the_demo_s_page_leads_here(demo: str, pages: OpenPage) -> None:
     page = pages(1440)
     page.goto(demo)
-    page.locator(".bottom a[href='/portal']").click()
+    page.locator("main a[href='/portal']").click()
     expect(page.locator("[name=login]")).to_be_visible()
