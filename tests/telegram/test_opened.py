@@ -15,8 +15,11 @@ from tests.telegram.around import bot, running
 
 pytestmark = pytest.mark.anyio
 
-NOW = int(time.time())
 HOUR = 3600
+
+
+def ago(seconds: int) -> int:
+    return int(time.time()) - seconds
 
 
 async def test_telegram_tells_who_looks(channel, ana):
@@ -27,12 +30,12 @@ async def test_telegram_tells_who_looks(channel, ana):
 
 @pytest.mark.parametrize("age", [0, HOUR - 60, -30])
 async def test_its_word_is_good_for_an_hour(channel, ana, age):
-    assert channel.viewer(ana.web_app_data(NOW - age))
+    assert channel.viewer(ana.web_app_data(ago(age)))
 
 
-@pytest.mark.parametrize("age", [HOUR + 60, 30 * 24 * HOUR, NOW - 1, -120, -(10**9)])
+@pytest.mark.parametrize("age", [HOUR + 60, 30 * 24 * HOUR, 50 * 365 * 24 * HOUR, -120, -(10**9)])
 async def test_older_or_of_the_future_it_is_nobody_s(channel, ana, age):
-    assert channel.viewer(ana.web_app_data(NOW - age)) is None
+    assert channel.viewer(ana.web_app_data(ago(age))) is None
 
 
 @pytest.mark.parametrize("when", [" ", "soon", "9" * 400, "1e9", "-1"])
@@ -50,7 +53,7 @@ async def test_whatever_was_changed_is_refused(channel, ana, telegram):
     mila = telegram.guest(first_name="Mila")
     fields = dict(parse_qsl(data))
     forged = {**fields, "user": json.dumps({"id": mila.user["id"], "first_name": "Mila"})}
-    for changed in (forged, {**fields, "extra": "1"}, {**fields, "auth_date": str(NOW - 1)}):
+    for changed in (forged, {**fields, "extra": "1"}, {**fields, "auth_date": str(ago(1))}):
         assert channel.viewer(urlencode(changed)) is None
     assert channel.viewer(f"{data}&user={forged['user']}") is None
     assert channel.viewer(data.replace("hash=", "hash=0")) is None
