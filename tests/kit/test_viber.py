@@ -45,6 +45,7 @@ class Viber:
 
     def __init__(self, viber: ViberSimulator) -> None:
         self.viber = viber
+        viber.story = ()  # what is told of a message, the kit tells
         viber.webhook = "http://127.0.0.1:9/channels/viber/webhook"  # until Malva has set its own
 
     def table(self) -> str:
