@@ -73,8 +73,12 @@ stage.addEventListener("click", ({ target }) => {
   count.dispatchEvent(new Event("input", { bubbles: true }));
 });
 
+let edits = 0;
+let asked = 0; // how many edits there were when the last sum was asked for
+
 /** A sum that is out of date can't be confirmed. */
 stage.addEventListener("input", ({ target }) => {
+  edits += 1;
   target.closest("#purchase")?.querySelectorAll("#sum button").forEach((button) => (button.disabled = true));
   mark();
 });
@@ -91,7 +95,12 @@ function mark() {
 
 // -- what the server says -------------------------------------------------------------------------
 
+document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  if (detail.elt.matches(".entries-of")) asked = edits;
+});
+
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.target.id === "sum" && asked !== edits) detail.shouldSwap = false; // a newer one is on its way
   if (detail.xhr.status < 400) return;
   detail.shouldSwap = false;
   if (detail.xhr.status < 500) location.assign("/till"); // signed in anew, or gone: begin again

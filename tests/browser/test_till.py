@@ -246,6 +246,32 @@ def test_a_sum_that_is_out_of_date_can_not_be_confirmed(till, ana) -> None:
     expect(page.locator("#sum .button")).to_be_disabled()
 
 
+SUMS = """() => {
+  window.sums = [];
+  new MutationObserver(() => {
+    const seen = document.querySelector("#sum [name=seen]");
+    if (seen && document.querySelector("#sum button:enabled")) window.sums.push(seen.value);
+  }).observe(document.querySelector("#stage"), { childList: true, subtree: true });
+}"""
+"""Each total that could be confirmed."""
+
+
+def test_nor_one_that_comes_late(till, ana) -> None:
+    page = till()
+    welcome(page, ana)
+    page.evaluate(SUMS)
+    held: list[Route] = []
+    page.route(
+        "**/preview", lambda route: route.continue_() if held else held.append(route), times=2
+    )
+    with page.expect_request("**/preview"):
+        tap(page, ".products .more")
+    tap(page, ".products .more")
+    held[0].continue_()  # while the second tap's own question is still to be asked
+    expect(page.locator("#sum .total b")).to_have_text("360\xa0RSD")
+    assert page.evaluate("window.sums") == ["36000"]
+
+
 def test_when_two_minutes_are_over_undo_is_gone(till, ana, malva) -> None:
     page = till()
     page.clock.install()
