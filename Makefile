@@ -27,9 +27,10 @@ demo: install ## a sample chain of cafes on http://127.0.0.1:8000 (PORT=8001 mov
 run: install ## serve with your own plugins.toml and settings
 	@exec .venv/bin/malva serve
 
+# Three at once on two cores: much of it waits, for a commit, a retry, a browser.
 test: install-test ## the whole suite (ARGS="-k card" narrows it)
 	@.ci/browser
-	$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(PY) -m pytest -n 3 --dist loadgroup $(ARGS)
 
 # What thinks without waiting: the rules of the tree, words, money, codes, the conversation.
 QUICK := repository catalogs i18n phrases notices settings logs codes money earning splitting \

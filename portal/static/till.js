@@ -12,8 +12,8 @@ htmx.config.timeout = 8000;
 
 // -- the field ------------------------------------------------------------------------------------
 
-const QR = /^MALVAR?1\.[\w.-]+$/;
-const PAUSE = 100; // ms; a scanner types faster than that, a person doesn't
+const QR = /MALVAR?1\.[\w.-]+$/;
+const PAUSE = 300; // ms; the slowest scanners, by radio, type faster than that
 const nothing = () => ({ text: "", at: -Infinity, into: null, before: "" });
 let burst = nothing();
 
@@ -49,10 +49,11 @@ function typed(event) {
 function entered(event) {
   const { text, into, before } = burst;
   burst = nothing();
-  if (!QR.test(text)) return;
+  const scanned = text.match(QR);
+  if (!scanned) return;
   event.preventDefault();
-  if (into !== field && "value" in into) into.value = before;
-  take(text);
+  if (into !== field && "value" in into) into.value = before + text.slice(0, scanned.index);
+  take(scanned[0]);
 }
 
 document.addEventListener("keydown", typed, true);

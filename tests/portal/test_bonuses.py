@@ -103,7 +103,8 @@ def test_the_list_says_when_it_counts_and_what_it_gave(malva: Running, owner: Br
     row = newest(malva)
     spent = sa.update(tables.bonus_rules).where(tables.bonus_rules.c.id == row.id)
     malva.database.write_now(lambda tx: tx.execute(spent.values(spent_points=120)) and None)
-    owner.send("/portal/bonuses/new", form("product_multiplier"))
+    for kind in ("product_multiplier", "spend_over", "nth_visit"):
+        owner.send("/portal/bonuses/new", form(kind))
     listed = owner.get("/portal/bonuses").text
     for shown in (
         "Fri, Sat 22:00–02:00 · 120 points of 500 given", "×1.5", "<b>Late</b>",
