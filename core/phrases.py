@@ -5,7 +5,8 @@ A *reason* is what an award keeps of itself (`core.domain.earning`): `{"rule": "
 "Cappuccino", …}, "quantity": "2"}`; a refund's is `{"rule": "refund", "points": -45,
 "refunded_minor": 45000, "currency": "RSD"}`, an imported balance's `{"rule": "opening", …}`; a
 reward's is `{"rule": "reward", "points": -1000, "names": {"en": "Free coffee", …}}`, with the rule
-`returned` when it comes back; what expired has `{"rule": "expired", …}`. An invitation gives
+`returned` when it comes back; an order that was another guest's has `{"rule": "misgiven", …}`, what
+expired `{"rule": "expired", …}`. An invitation gives
 `invited` to the friend, `invitation` to whoever invited, and takes `invitation_return` from either.
 A bonus has `{"rule": "bonus", "points": 45, "kind": "happy_hours", "names": {…}, "factor": 200}`:
 no names where its owner gave it none, and a factor, in hundredths, where it multiplies.
@@ -100,6 +101,17 @@ def times(factor: int, words: Words) -> str:
     return f"×{words.number(Decimal(factor).scaleb(-2).normalize())}"
 
 
+_PLAIN = {
+    "expired": N_("Expired"),
+    "invitation": N_("A friend came by your invitation"),
+    "invitation_return": N_("Invitation: the first order was taken back"),
+    "invited": N_("You came by a friend's invitation"),
+    "misgiven": N_("An order was put on your card by mistake"),
+    "opening": N_("Earlier balance"),
+}
+"""Reasons that say nothing of their own."""
+
+
 def reason_text(reason: Reason, words: Words) -> str:
     """Why there were points, as a phrase without them: `450 RSD spent`, `2 × Cappuccino`."""
     match reason["rule"]:
@@ -112,20 +124,12 @@ def reason_text(reason: Reason, words: Words) -> str:
         case "refund":
             amount = words.money(reason["refunded_minor"], reason["currency"])
             return words.text("Refund of {amount}", amount=amount)
-        case "opening":
-            return words.text("Earlier balance")
         case "reward":
             return words.text("Reward: {reward}", reward=name_in(reason["names"], words))
         case "returned":
             return words.text("Returned: {reward}", reward=name_in(reason["names"], words))
-        case "expired":
-            return words.text("Expired")
-        case "invited":
-            return words.text("You came by a friend's invitation")
-        case "invitation":
-            return words.text("A friend came by your invitation")
-        case "invitation_return":
-            return words.text("Invitation: the first order was refunded")
+        case plain if plain in _PLAIN:
+            return words.text(_PLAIN[plain])
     spent = words.money(reason["spent_minor"], reason["currency"])
     if carried := reason.get("carried_minor"):
         rest = words.money(carried, reason["currency"])

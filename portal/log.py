@@ -56,6 +56,9 @@ HAPPENED = {
     "messenger_connected": N_("A guest connected another messenger"),
     "order_changed": N_("The till system has changed order {order}, which had counted already"),
     "order_given": N_("Order {order} was given to a guest; points: {points}"),
+    "order_taken_back": N_(
+        "Order {order} had been given to the wrong guest and was taken back; points: {points}"
+    ),
     "password_changed": N_("{login} changed their password"),
     "password_reset": N_("The password of {login} was reset"),
     "pin_chosen": N_("Chose a PIN for the till"),

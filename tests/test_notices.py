@@ -113,6 +113,16 @@ def test_a_refund_says_so_even_below_zero() -> None:
     ]
 
 
+def test_an_order_that_was_another_guests_is_no_refund() -> None:
+    because = [{"rule": "misgiven", "points": -85}]
+    facts = {"cafe": "BIFE", "points": -85, "unit": "points", "balance": 0, "because": because}
+    assert said("points_taken_back", facts, "sr") == [
+        "↩️ BIFE: -85 poena",
+        "Porudžbina je greškom upisana na tvoju karticu",
+        "Stanje: 0 poena",
+    ]
+
+
 def test_a_balance_brought_along_is_welcomed() -> None:
     facts = {"cafe": "BIFE", "points": 3, "unit": "stamps", "balance": 3, "next": None}
     assert said("joined_balance", facts, "ru") == [
@@ -130,8 +140,7 @@ def test_a_balance_brought_along_is_welcomed() -> None:
         ("invitation_points", "invited", "sr",
          ["👥 BIFE: +100 poena", "Tu si na poziv prijatelja", "Stanje: 100 poena"]),
         ("invitation_taken_back", "invitation_return", "ru",
-         ["↩️ BIFE: -100 баллов", "Приглашение: за первый заказ вернули деньги",
-          "Баланс: 0 баллов"]),
+         ["↩️ BIFE: -100 баллов", "Приглашение: первый заказ не засчитан", "Баланс: 0 баллов"]),
     ],
 )  # fmt: skip
 def test_what_an_invitation_gave_and_took_back(

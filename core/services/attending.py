@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -29,10 +29,12 @@ _o, _r = orders.c, redemption_rows.c
 
 
 class Bought(NamedTuple):
-    """An order of the visit. `undo_until`: None where it can't be undone here, because a till
-    system told of it."""
+    """An order of the visit. `given`: here, to its guest, by hand. `undo_until`: None where it
+    can't be undone here: a till system said whose it is, or refunded some of it since."""
 
     id: str
+    source: str
+    given: bool
     total_minor: int
     points: int
     at: datetime
@@ -112,16 +114,25 @@ def _bought(tx: Tx, visit: VisitRow, guest_id: int, now: datetime) -> list[Bough
     return [
         Bought(
             id=row.order_id,
+            source=row.source,
+            given=row.given_at is not None,
             total_minor=row.total_minor,
             points=row.points,
             at=row.received_at,
             undone=row.refunded_minor >= row.total_minor,
-            undo_until=purchases.undo_until(row.received_at)
-            if row.source == purchases.SOURCE
-            else None,
+            undo_until=_undo_until(row),
         )
         for row in rows
     ]
+
+
+def _undo_until(row: sa.Row[Any]) -> datetime | None:
+    if row.source == purchases.SOURCE:
+        return purchases.undo_until(row.received_at)
+    refunded_since = row.total_minor - row.refunded_minor != row.earned_minor
+    if row.given_at is None or refunded_since:
+        return None
+    return purchases.undo_until(row.given_at)
 
 
 def _redeemed(tx: Tx, visit: VisitRow, now: datetime) -> list[Redeemed]:

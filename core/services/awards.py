@@ -71,16 +71,24 @@ def weigh(
 
 
 def give(
-    tx: Tx, cafe: CafeRow, earned: Earned, *, order_row: int, order_id: str, now: datetime
+    tx: Tx,
+    cafe: CafeRow,
+    earned: Earned,
+    *,
+    order_row: int,
+    order_id: str,
+    now: datetime,
+    taken_back: int = 0,
 ) -> None:
-    """Puts the award on the account and tells the guest, the pages and the plugins."""
-    award = earned.award
+    """Puts the award on the account and tells the guest, the pages and the plugins. `taken_back`:
+    how often that was undone before."""
+    award, turn = earned.award, ledger.turn(order_row, taken_back)
     ledger.post(
         tx,
         earned.account,
         cafe_id=cafe.id,
         kind="order",
-        reference=f"order:{order_row}",
+        reference=f"order:{turn}",
         points=award.points,
         because=award.because,
         now=now,
@@ -101,7 +109,9 @@ def give(
         )
         notify(tx, earned.guest.id, "points_earned", facts, now)
     if earned.due is not None:
-        referrals.reward(tx, cafe, earned.guest, earned.due, order_row=order_row, now=now)
+        referrals.reward(
+            tx, cafe, earned.guest, earned.due, order_row=order_row, turn=turn, now=now
+        )
     tell(tx, cafe, order_id, earned)
 
 

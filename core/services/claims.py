@@ -88,7 +88,15 @@ def hand_over(
         .where(orders.c.id == row_id)
         .values(guest_id=guest.id, visit_id=visit_id, **order_rows.given_by(earned, left))
     )
-    awards.give(tx, cafe, earned, order_row=row_id, order_id=order_id, now=now)
+    awards.give(
+        tx,
+        cafe,
+        earned,
+        order_row=row_id,
+        order_id=order_id,
+        now=now,
+        taken_back=tx.scalar(sa.select(orders.c.taken_back).where(orders.c.id == row_id)),
+    )
     return Counted(awards.answer(order_id, earned), duplicate=False)
 
 

@@ -17,7 +17,9 @@ from core.storage.tables import accounts, guests, ledger_entries, programmes
 from core.storage.tx import Prepared, Row, Tx
 from core.storage.types import from_micros, to_micros
 
-Kind = Literal["order", "refund", "opening", "merge", "redeem", "return", "expire", "referral"]
+Kind = Literal[
+    "order", "undo", "refund", "opening", "merge", "redeem", "return", "expire", "referral"
+]
 
 
 class Account(NamedTuple):
@@ -118,7 +120,8 @@ def post(
     """Adds a movement to a locked account; the new balance. No points make no entry.
 
     `reference` is unique for the account (`order:17`). `carry_minor`: carried from now on.
-    `dates_of`: of the movement that took what comes back now; it expires when it would have.
+    `dates_of`: of the movement that took what comes back now; it expires when it would have. Or of
+    the one that gave what is taken back now: the latest to expire goes first, as it came.
     """
     balance = account.balance + points
     carry = account.carry_minor if carry_minor is None else carry_minor
@@ -156,6 +159,12 @@ def post(
             carry=carry,
         )
     return balance
+
+
+def turn(order_row: int, taken_back: int) -> str:
+    """How references name an order: `17`; `17:1` once it was taken back from a guest to whom it had
+    been given by mistake, so that it can be given anew, to the same one too."""
+    return f"{order_row}:{taken_back}" if taken_back else f"{order_row}"
 
 
 def add_entry(

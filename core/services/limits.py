@@ -23,7 +23,7 @@ from core.storage.tx import Tx
 
 HOUR = timedelta(hours=1)
 LATELY = timedelta(days=30)
-BY_HAND = ("purchase_added", "purchase_undone", "order_given")
+BY_HAND = ("purchase_added", "purchase_undone", "order_given", "order_taken_back")
 """Kinds of entries whose `points` an employee gave a guest; those of what was undone are below
 zero."""
 

@@ -2,13 +2,15 @@
 
 An account's lots add up to its balance, or to nothing while that is below zero. Every movement of
 the ledger moves them too (`follow`), the soonest to expire first; what comes back has the dates
-that it was taken with. Where points don't expire there are no lots.
+that it was taken with, and what was given by mistake goes as it came, the latest first. Where
+points don't expire there are no lots.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -36,10 +38,12 @@ def follow(
 ) -> None:
     """The lots of a locked account follow a movement of `points` to `balance`.
 
-    `dates_of`: the reference of the movement that took what comes back here.
+    `dates_of`: the reference of the movement that took what comes back here, or gave what is taken
+    back.
     """
     if points < 0:
-        _take(tx, guest_id, programme_id, reference, -points, now)
+        order = _SOONEST if dates_of is None else _LATEST
+        _take(tx, guest_id, programme_id, reference, -points, order, now)
         return
     new = max(0, min(points, balance))  # what fills a hole below zero is in no lot
     dated = _dates(tx, dates_of) if dates_of else []
@@ -83,14 +87,24 @@ def zone(tx: Tx, programme_id: int) -> str:
     return found or "UTC"
 
 
+_SOONEST = (_l.expires_at, _l.id)
+_LATEST = (_l.expires_at.desc(), _l.id.desc())
+
+
 def _take(
-    tx: Tx, guest_id: int, programme_id: int, reference: str, points: int, now: datetime
+    tx: Tx,
+    guest_id: int,
+    programme_id: int,
+    reference: str,
+    points: int,
+    order: Sequence[sa.ColumnElement[Any]],
+    now: datetime,
 ) -> None:
-    """The soonest first; what is past its date, and only waits to be taken off, last."""
+    """In that order; what is past its date, and only waits to be taken off, last."""
     rows = tx.execute(
         sa.select(_l.id, _l.left_points)
         .where(_l.guest_id == guest_id, _l.programme_id == programme_id, _l.left_points > 0)
-        .order_by(sa.case((_l.expires_at <= now, 1), else_=0), _l.expires_at, _l.id)
+        .order_by(sa.case((_l.expires_at <= now, 1), else_=0), *order)
     ).all()
     for row in rows:
         part = min(points, row.left_points)

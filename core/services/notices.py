@@ -3,9 +3,9 @@
 Facts, as JSON, of every kind: `cafe` (its name), `points` (below zero when taken back), `unit`,
 `balance`, and where there is one `next`, the next reward, or `reached`, the one that these points
 reached (`{"names": {"en": …}, "cost": 1000}`); of `points_earned` and of an `invitation_…` also
-`because`, the reasons; of a `redemption_…` also `rewards`, the names of each by language, and of
-the question `redemption`, its public id; of `points_expiring` also `first` and `last`, the last
-days on which they are good.
+`because`, the reasons, and of `points_taken_back` where it wasn't a refund; of a `redemption_…`
+also `rewards`, the names of each by language, and of the question `redemption`, its public id; of
+`points_expiring` also `first` and `last`, the last days on which they are good.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def _headline(kind: str, facts: Facts, w: Words) -> str:
 
 
 def _why(kind: str, facts: Facts, w: Words) -> list[str]:
-    if kind == "points_taken_back":
+    if kind == "points_taken_back" and "because" not in facts:
         return [w.text("An order was refunded.")]
     if kind == "joined_balance":
         return [w.text("Your earlier balance is on your card now.")]

@@ -45,13 +45,14 @@ _INSERT_LINE = Prepared(
 )
 
 
-_NOTHING = {
+NOTHING = {
     "points": 0,
     "carry_minor": 0,
     "earned_minor": 0,
     "programme_id": None,
     "because": (),
 }
+"""What the row of an order remembers that nobody has got anything for."""
 
 
 def insert(
@@ -63,7 +64,7 @@ def insert(
 ) -> int | None:
     """The new row's id; None where the order, or the key, was there before."""
     order = sent.order
-    given = given_by(earned, order.total_minor) if earned else _NOTHING
+    given = given_by(earned, order.total_minor) if earned else NOTHING
     row = tx.insert(
         _INSERT,
         cafe_id=sent.cafe.id,
@@ -81,6 +82,8 @@ def insert(
         refunded_minor=0,
         response=orjson.dumps(response).decode(),
         staff_id=sent.staff_id,
+        given_at=None,
+        taken_back=0,
         **{**given, "because": orjson.dumps(given["because"]).decode()},
     )
     if row is not None and order.lines:

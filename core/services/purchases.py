@@ -151,8 +151,8 @@ def undo(tx: Tx, by: TillSession, order_id: str, now: datetime) -> int | None:
     return balance
 
 
-def undo_until(received_at: datetime) -> datetime:
-    return received_at + UNDO_WITHIN
+def undo_until(done_at: datetime) -> datetime:
+    return done_at + UNDO_WITHIN
 
 
 def open_visit(tx: Tx, by: TillSession, visit: str, now: datetime) -> VisitRow:

@@ -78,9 +78,17 @@ def due(tx: Tx, friend: ledger.Holder, programme_id: int) -> Due | None:
 
 
 def reward(
-    tx: Tx, cafe: CafeRow, friend: ledger.Holder, due: Due, *, order_row: int, now: datetime
+    tx: Tx,
+    cafe: CafeRow,
+    friend: ledger.Holder,
+    due: Due,
+    *,
+    order_row: int,
+    turn: str,
+    now: datetime,
 ) -> None:
-    """Both get their points, and are told. An inviter who was erased gets none."""
+    """Both get their points, and are told. An inviter who was erased gets none. `turn` is the
+    order's name in references."""
     inviter = ledger.holder(tx, due.inviter_id)
     inviter_points = 0 if inviter.erased else due.inviter_points
     tx.execute(
@@ -95,15 +103,15 @@ def reward(
         )
     )
     _mark(tx, friend.id, invited=False)
-    move = _Move(cafe.id, cafe.name, cafe.programme_id, cafe.unit, f"referral:{order_row}", now)
+    move = _Move(cafe.id, cafe.name, cafe.programme_id, cafe.unit, f"referral:{turn}", now)
     _post(tx, move, friend, due.friend_points, "invited", "invitation_points")
     _post(tx, move, inviter, inviter_points, "invitation", "invitation_points")
 
 
 def take_back(tx: Tx, order_row: int, now: datetime) -> bool:
-    """An order was refunded whole: if it was what an invitation was rewarded for, another order
-    that the friend has paid takes its place, or else both give the points back. False: nothing
-    has moved."""
+    """An order was refunded whole, or given to the friend by mistake: if it was what an invitation
+    was rewarded for, another order that the friend has paid takes its place, or else both give the
+    points back. False: nothing has moved."""
     row = tx.execute(_GIVEN, {"order": order_row}).first()
     if row is None:
         return False
@@ -119,7 +127,7 @@ def take_back(tx: Tx, order_row: int, now: datetime) -> bool:
         return False
     tx.execute(this.values(order_row=None, inviter_points=0, friend_points=0, rewarded_at=None))
     _mark(tx, friend.id, invited=True)
-    reference = f"referral_return:{order_row}"
+    reference = f"referral_return:{ledger.turn(order_row, row.taken_back)}"
     move = _Move(row.cafe_id, row.cafe, row.programme_id, row.unit, reference, now)
     inviter = ledger.holder(tx, row.inviter_id)
     _post(tx, move, friend, -row.friend_points, "invitation_return", "invitation_taken_back")
@@ -137,6 +145,7 @@ _GIVEN = (
         _r.programme_id,
         programme_rows.c.unit,
         _o.cafe_id,
+        _o.taken_back,
         cafes.c.name.label("cafe"),
     )
     .join_from(referrals, orders, _o.id == _r.order_row)

@@ -205,7 +205,7 @@ def _carry_out(
             now=now,
             carry_minor=effect.account.carry_minor - effect.taken.carry_minor,
         )
-    _tell(tx, cafe, order, effect, now)
+    tell(tx, cafe, order.order_id, effect.guest, effect.account, -effect.taken.points, now)
     if effect.amount_minor != order.left_minor:
         return False
     bonuses.give_back(tx, order.row)
@@ -231,26 +231,38 @@ def _because(cafe: CafeRow, points: int, amount_minor: int) -> dict[str, Any]:
     }
 
 
-def _tell(tx: Tx, cafe: CafeRow, order: _Order, effect: _Effect, now: datetime) -> None:
-    points, account, guest = -effect.taken.points, effect.account, effect.guest
-    if points and account is not None and guest is not None and effect.balance is not None:
+def tell(
+    tx: Tx,
+    cafe: CafeRow,
+    order_id: str,
+    guest: ledger.Holder | None,
+    account: ledger.Account | None,
+    points: int,
+    now: datetime,
+    **more: Any,
+) -> None:
+    """Tells the guest, the pages and the plugins of `points` that an order has cost the account, as
+    it was locked. `more` of the notice's facts."""
+    balance = None if account is None else account.balance + points
+    if points and account is not None and guest is not None and balance is not None:
         facts: dict[str, Any] = {
             "cafe": cafe.name,
             "points": points,
             "unit": programmes.unit(tx, account.programme_id),
-            "balance": effect.balance,
+            "balance": balance,
+            **more,
         }
-        facts |= rewards.outlook(tx, account.programme_id, account.balance, effect.balance, now)
+        facts |= rewards.outlook(tx, account.programme_id, account.balance, balance, now)
         notify(tx, guest.id, "points_taken_back", facts, now)
         tx.ring(f"guest:{guest.public_id}")
     tx.ring(f"cafe:{cafe.slug}")
     tx.tell(
         OrderTakenBack(
             cafe=cafe.slug,
-            order_id=order.order_id,
+            order_id=order_id,
             guest_id=guest.public_id if guest else None,
             points=points,
-            balance=effect.balance,
+            balance=balance,
         )
     )
 

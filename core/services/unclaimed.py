@@ -67,7 +67,8 @@ def recent(tx: Tx, by: TillSession, now: datetime) -> Sequence[Unclaimed]:
 
 def give(tx: Tx, by: TillSession, source: str, order_id: str, visit: str, now: datetime) -> Counted:
     """The order is the visit's guest's, and earns for them. From then on it counts as entered by
-    whoever gave it. UnknownOrder, UnknownVisit, AlreadyClaimed, TooLate, LimitReached."""
+    whoever gave it; `misgiven.take_back` undoes it. UnknownOrder, UnknownVisit, AlreadyClaimed,
+    TooLate, LimitReached."""
     cafe = by.till.cafe
     guest_id = open_visit(tx, by, visit, now).guest_id
     counted = claims.claim_order(
@@ -79,7 +80,7 @@ def give(tx: Tx, by: TillSession, source: str, order_id: str, visit: str, now: d
         tx.execute(
             sa.update(rows)
             .where(_o.cafe_id == cafe.id, _o.source == source, _o.order_id == order_id)
-            .values(staff_id=by.member.id)
+            .values(staff_id=by.member.id, given_at=now)
         )
         till_sessions.log(
             tx,

@@ -444,7 +444,8 @@ class Order(SQLModel, table=True):
     `fingerprint` tells the same order from another under its name. What it gave its guest, and a
     refund takes back in proportion: `points`, and `carry_minor` added to what the account carries.
     `earned_minor` is the money that these stand for: what was left when the guest was found, and
-    `programme_id` where they went, whatever programme the cafe has joined since."""
+    `programme_id` where they went, whatever programme the cafe has joined since. `given_at`: when
+    somebody gave it to its guest at a till; `taken_back`: how often that was undone."""
 
     __tablename__ = "orders"  # ORDER is SQL's own word
     __table_args__ = (
@@ -481,6 +482,8 @@ class Order(SQLModel, table=True):
     because: list[dict[str, Any]] = _json(nullable=False)
     response: dict[str, Any] = _json(nullable=False)
     staff_id: int | None = _ref("staff", nullable=True)  # who entered it by hand
+    given_at: datetime | None = _utc(nullable=True)
+    taken_back: int = 0
 
 
 class OrderLine(SQLModel, table=True):
@@ -545,7 +548,7 @@ class LedgerEntry(SQLModel, table=True):
     guest_id: int = _ref("guest")
     programme_id: int = _ref("programme")
     cafe_id: int | None = _ref("cafe", nullable=True)
-    kind: str  # order · refund · opening · merge · redeem · return · expire · referral
+    kind: str  # order · undo · refund · opening · merge · redeem · return · expire · referral
     reference: str
     points: int = _whole()
     balance: int = _whole()  # after this entry

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from core.i18n import N_
-from core.services import lookup, scanning, unclaimed
+from core.services import lookup, misgiven, scanning, unclaimed
 from core.services.errors import Refusal, Rejected
 from portal.till import refusals
 from portal.till.door import HOME, Call, TillOffice
@@ -28,6 +28,7 @@ class CounterRoom:
             office.get(VISIT, self.visit, "till"),
             office.get(f"{VISIT}/live", self.live, "till"),
             office.post(f"{VISIT}/orders", self.give_order, "till"),
+            office.post(f"{VISIT}/orders/undo", self.take_back_order, "till"),
         ]
 
     async def show(self, call: Call) -> Response:
@@ -71,6 +72,19 @@ class CounterRoom:
         unit = call.session.till.cafe.unit
         points = call.w.points(counted.response["points"], unit)
         note = Note("good", call.w.text("The order is theirs: {points}.", points=points))
+        return await self._stage.beside(call, visit, note)
+
+    async def take_back_order(self, call: Call) -> Response:
+        """It was another guest's: it is nobody's again."""
+        visit = key(call.request.path_params["visit"])
+        source, order = call.form.field("source"), call.form.field("order")
+        try:
+            await self._office.write(
+                call, misgiven.take_back, source, order, visit, self._stage.now()
+            )
+            note = Note("good", call.w.text("Undone: the order has no guest again."))
+        except (Refusal, Rejected) as error:
+            note = Note("bad", refusals.why(error, call.w))
         return await self._stage.beside(call, visit, note)
 
     async def _refuse(self, call: Call, text: str) -> Response:

@@ -46,6 +46,7 @@ REJECTED = {
     "quantity": N_("A quantity is 1 to 99."),
     "purchase_empty": N_("Tap a product or type an amount first."),
     "price_changed": N_("A price was changed meanwhile. Look at the new total, then confirm."),
+    "order_refunded": N_("The order was refunded meanwhile: it can't be undone any more."),
     "limit_points": N_(
         "That is more than you may give by hand: {limit} a day, of which {left} are left. "
         "Ask a manager to do it."

@@ -356,6 +356,33 @@ def test_an_order_without_a_guest_is_given_to_one(cica, ana, api, malva):
     assert "no such order" in plain(unknown)
 
 
+def test_to_the_wrong_one_it_is_undone(cica, ana, api, malva):
+    malva.clock.move(timedelta(minutes=16))
+    api.order("lost-2", "322.00")
+    visit = cica.visit(ana.card().qr)
+    given = cica.post(f"{visit}/orders", source="api", order="lost-2")
+    assert f'{visit}/orders/undo"' in given.text
+    for _ in range(2):
+        undone = plain(cica.post(f"{visit}/orders/undo", source="api", order="lost-2"))
+        assert "Undone: the order has no guest again." in undone
+    assert "1 order without a guest" in undone
+    assert ana.balance == 1500
+    cica.post(f"{visit}/orders", source="api", order="lost-2")
+    api.refund("lost-2")
+    late = plain(cica.post(f"{visit}/orders/undo", source="api", order="lost-2"))
+    assert "refunded meanwhile" in late
+
+
+def test_without_the_script_too(cica, ana, api, malva):
+    cica.script = False
+    malva.clock.move(timedelta(minutes=16))
+    api.order("lost-3", "323.00")
+    visit = cica.visit(ana.card().qr)
+    cica.post(f"{visit}/orders", source="api", order="lost-3")
+    assert cica.post(f"{visit}/orders/undo", source="api", order="lost-3").status_code == 303
+    assert ana.balance == 1500
+
+
 # -- live ------------------------------------------------------------------------------------------
 
 
