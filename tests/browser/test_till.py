@@ -169,7 +169,6 @@ def test_a_hand_scanner_works_wherever_the_focus_is(till, ana) -> None:
     page.keyboard.type("12")
     scan(page, ana.pick().qr)
     expect(page.locator(".to-confirm h2")).to_have_text("Free coffee")
-    expect(page.locator("[name=amount]")).to_have_value("12")
     assert ana.balance == 1500
 
 
