@@ -6,7 +6,8 @@ A *reason* is what an award keeps of itself (`core.domain.earning`): `{"rule": "
 "refunded_minor": 45000, "currency": "RSD"}`, an imported balance's `{"rule": "opening", …}`; a
 reward's is `{"rule": "reward", "points": -1000, "names": {"en": "Free coffee", …}}`, with the rule
 `returned` when it comes back; an order that was another guest's has `{"rule": "misgiven", …}`, what
-expired `{"rule": "expired", …}`. An invitation gives
+expired `{"rule": "expired", …}`, what came from a programme
+that is no more `{"rule": "programme", "points": 45, "programme": "BIFE"}`. An invitation gives
 `invited` to the friend, `invitation` to whoever invited, and takes `invitation_return` from either.
 A bonus has `{"rule": "bonus", "points": 45, "kind": "happy_hours", "names": {…}, "factor": 200}`:
 no names where its owner gave it none, and a factor, in hundredths, where it multiplies.
@@ -128,6 +129,8 @@ def reason_text(reason: Reason, words: Words) -> str:
             return words.text("Reward: {reward}", reward=name_in(reason["names"], words))
         case "returned":
             return words.text("Returned: {reward}", reward=name_in(reason["names"], words))
+        case "programme":
+            return words.text("Came along from “{programme}”", programme=reason["programme"])
         case plain if plain in _PLAIN:
             return words.text(_PLAIN[plain])
     spent = words.money(reason["spent_minor"], reason["currency"])
@@ -139,7 +142,7 @@ def reason_text(reason: Reason, words: Words) -> str:
 
 def entry_text(kind: str, because: Sequence[Reason], words: Words) -> str:
     """Why the balance moved, for one line of a list. `kind` is a ledger entry's."""
-    if kind == "merge":
+    if kind == "merge" and not because:
         return words.text("From your other profile")
     return " · ".join(reason_text(reason, words) for reason in because)
 

@@ -18,7 +18,7 @@ from core.domain import days
 from core.domain.bonuses import Bonus, Kind, Occasion, Past, Rule, Used, choices
 from core.domain.earning import Sale
 from core.services.cafes import CafeRow
-from core.storage.tables import bonus_rules, bonus_uses, cafes, guests, orders
+from core.storage.tables import bonus_rules, bonus_uses, cafes, guests, orders, programmes
 from core.storage.tx import Prepared, Row, Tx
 from core.storage.types import from_micros, to_micros
 
@@ -117,6 +117,14 @@ def visits_in(o: Columns) -> sa.ColumnElement[int]:
     return sa.func.count(sa.func.coalesce(o.visit_id, -o.id).distinct())
 
 
+_AND_MERGED = sa.select(programmes.c.id).where(
+    sa.or_(
+        programmes.c.id == sa.bindparam("programme"),
+        programmes.c.merged_into == sa.bindparam("programme"),
+    )
+)
+"""The programme, and those that were merged into it: who came along is nobody new."""
+
 _PAST = Prepared(
     sa.select(
         visits_in(_o),
@@ -126,7 +134,7 @@ _PAST = Prepared(
         sa.func.count().filter(_o.visit_id == sa.bindparam("visit")),
     ).where(
         _o.guest_id == sa.bindparam("guest"),
-        _o.programme_id == sa.bindparam("programme"),
+        _o.programme_id.in_(_AND_MERGED),
         paid(_o),
     )
 )

@@ -81,7 +81,7 @@ def add(tx: Tx, slug: str, name: str, currency: str, timezone: str, now: datetim
     _check_timezone(timezone)
     if find(tx, slug) is not None:
         raise NotPossible(f'there is a cafe "{slug}" already')
-    programme_id = _first_programme(tx, name, currency, now)
+    programme_id = first_programme(tx, name, currency, now)
     cafe_id = tx.scalar(
         sa.insert(cafes)
         .values(
@@ -131,7 +131,8 @@ def clean_name(text: str) -> str:
     return name
 
 
-def _first_programme(tx: Tx, name: str, currency: str, now: datetime) -> int:
+def first_programme(tx: Tx, name: str, currency: str, now: datetime) -> int:
+    """A programme to start with; its row id."""
     programme_id = tx.scalar(
         sa.insert(programmes)
         .values(

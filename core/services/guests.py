@@ -191,12 +191,13 @@ _COLLECTING = Prepared(
         & (accounts.c.guest_id == sa.bindparam("guest")),
     )
     .where(
+        programmes.c.merged_into.is_(None),
         accounts.c.guest_id.is_not(None)
         | programmes.c.id.in_(
             sa.select(cafes.c.programme_id)
             .join(memberships, memberships.c.cafe_id == cafes.c.id)
             .where(memberships.c.guest_id == sa.bindparam("guest"))
-        )
+        ),
     )
     .order_by(programmes.c.id)
 )

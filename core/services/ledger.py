@@ -61,22 +61,23 @@ _OF_GUEST = sa.and_(
 )
 _COLUMNS = (accounts.c.balance, accounts.c.carry_minor, accounts.c.expiry_months)
 _READ = Prepared(sa.select(*_COLUMNS).where(_OF_GUEST))
-_LOCK = Prepared(sa.select(*_COLUMNS).where(_OF_GUEST).with_for_update())
+_LOCK = Prepared(sa.select(*_COLUMNS, accounts.c.merged_into).where(_OF_GUEST).with_for_update())
 _SAVE = Prepared(
     sa.update(accounts)
     .where(_OF_GUEST)
     .values(balance=sa.bindparam("points"), carry_minor=sa.bindparam("carry"))
 )
-_OPEN = Prepared(  # the programme's row is shared with us: its expiry can't be changed meanwhile
+_OPEN = Prepared(  # the programme's row is shared with us: it can't be changed meanwhile
     postgresql.insert(accounts)
     .from_select(
-        ["guest_id", "programme_id", "balance", "carry_minor", "expiry_months"],
+        ["guest_id", "programme_id", "balance", "carry_minor", "expiry_months", "merged_into"],
         sa.select(
             sa.bindparam("guest", type_=sa.BigInteger),
             programmes.c.id,
             sa.literal_column("0"),
             sa.literal_column("0"),
             programmes.c.expiry_months,
+            programmes.c.merged_into,
         )
         .where(programmes.c.id == sa.bindparam("programme"))
         .with_for_update(read=True),
@@ -95,13 +96,17 @@ _APPEND = Prepared(
 
 
 def lock(tx: Tx, guest_id: int, programme_id: int) -> Account:
-    """The account, opened where there was none; whoever else wants it waits for our commit."""
+    """The account, opened where there was none; whoever else wants it waits for our commit. Where
+    the programme was merged into another it is the account there, whatever was meant."""
     row = tx.run(_LOCK, guest=guest_id, programme=programme_id)
     if row is None:
         tx.run(_OPEN, guest=guest_id, programme=programme_id)
         row = tx.run(_LOCK, guest=guest_id, programme=programme_id)
         assert row is not None
-    return Account(guest_id, programme_id, *row)
+    *kept, merged_into = row
+    if merged_into is not None:
+        return lock(tx, guest_id, merged_into)
+    return Account(guest_id, programme_id, *kept)
 
 
 def post(

@@ -51,7 +51,8 @@ def _json(*, nullable: bool = True) -> Any:
 class Programme(SQLModel, table=True):
     """How points are earned and what they buy. `earn_minor` spent gives `earn_points`. Points
     expire `expiry_months` after they were earned; None: never. An invited friend's first paid order
-    gives `inviter_points` to whoever invited, `friend_points` to the friend."""
+    gives `inviter_points` to whoever invited, `friend_points` to the friend. `merged_into`: where its
+    last cafe went, and every balance with it (services/sharing.py)."""
 
     id: int | None = _id()
     name: str
@@ -63,6 +64,7 @@ class Programme(SQLModel, table=True):
     expiry_months: int | None = None
     inviter_points: int = _whole(100)
     friend_points: int = _whole(100)
+    merged_into: int | None = _ref("programme", nullable=True)
 
 
 class Cafe(SQLModel, table=True):
@@ -523,14 +525,16 @@ class Refund(SQLModel, table=True):
 
 class Account(SQLModel, table=True):
     """A guest's balance in a programme: always the sum of its entries. `carry_minor` is what the
-    last orders left over that was too little for a point. `expiry_months` is the programme's, kept
-    here because every movement reads its account: None, and there are no lots to be kept."""
+    last orders left over that was too little for a point. `expiry_months` and `merged_into` are the
+    programme's, kept here because every movement reads its account: without the one there are no
+    lots to be kept, with the other it is the account there that moves."""
 
     guest_id: int = Field(primary_key=True, foreign_key="guest.id", sa_type=BigId)
     programme_id: int = Field(primary_key=True, foreign_key="programme.id", sa_type=BigId)
     balance: int = _whole(0)
     carry_minor: int = _whole(0)
     expiry_months: int | None = None
+    merged_into: int | None = _ref("programme", nullable=True)
 
 
 class LedgerEntry(SQLModel, table=True):

@@ -38,7 +38,7 @@ class Counter(Shop):
             programme_id=self.cafe.programme_id,
             cafe_id=self.cafe.id,
             kind="opening",
-            reference=f"test:{next(self._numbers)}",
+            reference=f"test:{self.cafe.slug}:{next(self._numbers)}",
             points=points,
             because=[],
             now=NOW + minute * MINUTE,
