@@ -29,6 +29,7 @@ from portal.privacy import PrivacyPage
 from portal.products import ProductsRoom
 from portal.programme import ProgrammeRoom
 from portal.rewards import RewardsRoom
+from portal.sharing import SharingRoom
 from portal.sign_in import SignInRoom
 from portal.till import routes as till_routes
 from portal.tills import TillsRoom
@@ -39,6 +40,7 @@ ROOMS = (
     SignInRoom,
     HomeRoom,
     ProgrammeRoom,
+    SharingRoom,
     ProductsRoom,
     RewardsRoom,
     BonusesRoom,

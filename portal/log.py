@@ -69,6 +69,8 @@ HAPPENED = {
     "product_off": N_("Product switched off: {name}"),
     "product_on": N_("Product switched on: {name}"),
     "programme_changed": N_("The programme was changed: {gives} for {spent}"),
+    "programme_joined": N_("The cafe joined “{programme}”; points that came along: {points}"),
+    "programme_left": N_("The cafe left “{programme}” and has a programme of its own"),
     "purchase_added": N_("Entered a purchase by hand: {total}; points: {points}"),
     "purchase_undone": N_("Undid a purchase entered by hand: {total}; points: {points}"),
     "recovery_code_used": N_("Signed in by a recovery code; {left} are left"),

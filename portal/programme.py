@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 
 from core.domain.earning import Rates, Sale, award
 from core.domain.money import exponent
-from core.services import schemes
+from core.services import schemes, sharing
 from core.services.errors import Rejected
 from core.services.schemes import Scheme
 from portal import said
@@ -95,7 +95,12 @@ class ProgrammeRoom:
         known = await self._office.read(call, schemes.everyone)
         mistake = said.rejected(error.code, call.w) if error else ""
         shown = [
-            await self._shown(call, scheme, mistake, sent is not None and scheme.id == sent.id)
+            {
+                **await self._shown(
+                    call, scheme, mistake, sent is not None and scheme.id == sent.id
+                ),
+                "may_join": sharing.candidates(known, scheme),
+            }
             for scheme in known
         ]
         return self._office.page(

@@ -7,6 +7,8 @@ from core.i18n import N_, Words
 DONE = {
     "signed_out": N_("You are signed out."),
     "saved": N_("Saved."),
+    "cafe_joined": N_("The cafe shares the programme from now on."),
+    "cafe_left": N_("The cafe has a programme of its own now."),
     "password": N_("Your password is changed. Everywhere else you are signed out."),
     "session": N_("That session is over."),
     "sessions": N_("Everywhere else you are signed out."),
@@ -60,6 +62,10 @@ REJECTED = {
     "earn_minor": N_("The amount has to be above zero."),
     "points": N_("A number from 0 to 1,000,000, please."),
     "months": N_("1 to 120 months, please; leave it empty for ever."),
+    "not_alike": N_("Cafes share a programme if they have one currency and collect the same."),
+    "picked": N_(
+        "A guest has picked a reward and not redeemed it yet. Try again in ten minutes at most."
+    ),
     "number": N_("A whole number, please."),
     "amount": N_("An amount, please, such as 450 or 4.50."),
     "price": N_("An amount, please, such as 450 or 4.50."),
