@@ -18,6 +18,7 @@ from core.services import (
     lots,
     misgiven,
     referrals,
+    sharing,
     staff,
     unclaimed,
 )
@@ -187,6 +188,15 @@ def test_a_guest_who_became_another_meanwhile_gives_it_back_there(bar, ana, visi
     linking.merge(bar.tx, same, ana, NOW)
     bar.takes_back(visit)
     assert (bar.account(same), bar.owner("o1")) == ((0, 0), None)
+
+
+def test_nor_is_it_lost_when_the_cafe_joins_another_programme_meanwhile(bar, ana, visit):
+    other = Counter(bar.tx, "zrno").cafe.programme_id
+    bar.gives(visit)
+    sharing.join(bar.tx, bar.owns(), other, "bife", NOW)
+    bar.takes_back(visit)
+    found = ledger.look(bar.tx, ana, other)
+    assert (found.balance, found.carry_minor) == (0, 0)
 
 
 def test_bonuses_and_their_limits_are_given_back(bar, ana, visit):
