@@ -14,10 +14,12 @@ from core.services import (
     cafes,
     guests,
     importing,
+    invitations,
     ledger,
     linking,
     lots,
     redemptions,
+    referrals,
     returns,
     schemes,
     sharing,
@@ -182,6 +184,17 @@ def test_a_reward_from_before_comes_back_where_the_points_are_now(chain):
     assert chain.balances(ana) == (0, 150)
     told = dict(chain.bife.notices(ana))["redemption_returned"]
     assert told["balance"] == 150
+
+
+def test_the_points_of_an_invitation_are_taken_back_where_they_are_now(chain):
+    ana, bob = chain.bife.guest(), chain.bife.guest("Bob")
+    code = invitations.of_guest(chain.tx, ana, NOW).code
+    assert referrals.add(chain.tx, code, bob, NOW)
+    chain.bife.order("o1", 10_00, visit=chain.bife.visit(bob).public_id)
+    chain.join()
+    assert (chain.balances(ana), chain.balances(bob)) == ((0, 100), (0, 110))
+    assert chain.bife.refund("o1").response["balance"] == 0
+    assert (chain.balances(ana), chain.balances(bob)) == ((0, 0), (0, 0))
 
 
 def test_two_cards_that_become_one_later_bring_all_together(chain):
