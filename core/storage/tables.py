@@ -51,8 +51,8 @@ def _json(*, nullable: bool = True) -> Any:
 class Programme(SQLModel, table=True):
     """How points are earned and what they buy. `earn_minor` spent gives `earn_points`. Points
     expire `expiry_months` after they were earned; None: never. An invited friend's first paid order
-    gives `inviter_points` to whoever invited, `friend_points` to the friend. `merged_into`: where its
-    last cafe went, and every balance with it (services/sharing.py)."""
+    gives `inviter_points` to whoever invited, `friend_points` to the friend. `merged_into`: where
+    its last cafe went, and every balance with it (services/sharing.py)."""
 
     id: int | None = _id()
     name: str
