@@ -103,7 +103,7 @@ def test_the_list_says_when_it_counts_and_what_it_gave(malva: Running, owner: Br
     row = newest(malva)
     spent = sa.update(tables.bonus_rules).where(tables.bonus_rules.c.id == row.id)
     malva.database.write_now(lambda tx: tx.execute(spent.values(spent_points=120)) and None)
-    for kind in ("product_multiplier", "spend_over", "nth_visit"):
+    for kind in ("welcome", "product_multiplier", "spend_over", "nth_visit"):
         owner.send("/portal/bonuses/new", form(kind))
     listed = owner.get("/portal/bonuses").text
     for shown in (
