@@ -19,6 +19,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bench.support.results import Result, compared
 from core.domain import codes
 from core.keys import Keys
 from core.services import cafes, tills
@@ -35,8 +36,6 @@ OPEN_CARDS = 1_000
 GOAL = 1.5
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-
-Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -57,28 +56,22 @@ class Town:
 Call = Callable[[Town, Tx, str], None]
 
 
-def results() -> Iterator[Result]:
+def run() -> Iterator[Result]:
     """For look-up and identify: µs at MANY guests, beside those at FEW as the floor."""
     with tempfile.TemporaryDirectory() as folder:
         towns = [_town(Path(folder) / f"{size}.db", size) for size in (FEW, MANY)]
         try:
-            yield _compared("code look-up", Town.look_up, towns)
-            yield _compared("identify by code", Town.identify, towns)
+            yield _beside("code look-up", Town.look_up, towns)
+            yield _beside("identify by code", Town.identify, towns)
         finally:
             for town in towns:
                 town.database.close()
 
 
-def _compared(name: str, call: Call, towns: list[Town]) -> Result:
+def _beside(name: str, call: Call, towns: list[Town]) -> Result:
     floor, value = (statistics.median(taken) * 1e6 for taken in _take_turns(call, towns))
-    return {
-        "name": f"{name}: {MANY:,} guests beside {FEW:,}",
-        "value": round(value, 1),
-        "unit": "µs",
-        "floor": round(floor, 1),
-        "ratio": round(value / floor, 2),
-        "goal": GOAL,
-    }
+    name = f"{name}: {MANY:,} guests beside {FEW:,}"
+    return compared(name, value, floor, unit="µs", goal=GOAL)
 
 
 def _take_turns(call: Call, towns: list[Town]) -> list[list[float]]:

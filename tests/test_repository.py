@@ -1,6 +1,7 @@
 """What holds for the repository as a whole: locks without hosts, rules that bite, sizes."""
 
 import ast
+import importlib
 import re
 import shutil
 import subprocess
@@ -173,3 +174,10 @@ def test_functions_and_adapters_keep_their_size() -> None:
                         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {lines} lines"
                     )
     assert long == []
+
+
+def test_each_benchmark_runs_by_its_name() -> None:
+    modules = [path.stem for path in (ROOT / "bench").glob("[a-z]*.py")]
+    assert "orders" in modules
+    for name in modules:
+        assert callable(importlib.import_module(f"bench.{name}").run), name
