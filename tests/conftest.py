@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import argon2
 import pytest
 
 pytest_plugins = ["tests.support.databases", "tests.support.browser"]
@@ -11,6 +12,15 @@ pytest_plugins = ["tests.support.databases", "tests.support.browser"]
 def anyio_backend() -> str:
     """`@pytest.mark.anyio` tests run on asyncio alone."""
     return "asyncio"
+
+
+def pytest_configure() -> None:
+    """Passwords at the cost of the library's own profile for test suites: hashing that is slow on
+    purpose is not what they test.
+    https://argon2-cffi.readthedocs.io/en/stable/parameters.html"""
+    cheap, hasher = argon2.profiles.CHEAPEST, argon2.PasswordHasher.__init__
+    costs = (cheap.time_cost, cheap.memory_cost, cheap.parallelism)
+    hasher.__defaults__ = (*costs, *hasher.__defaults__[len(costs) :])
 
 
 @pytest.fixture(scope="session")
