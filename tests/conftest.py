@@ -1,9 +1,13 @@
 """Fixtures for every test: databases, a browser, and the one event loop kind that Malva runs on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import argon2
 import pytest
+
+if TYPE_CHECKING:
+    from core.storage.tx import Tx
 
 pytest_plugins = ["tests.support.databases", "tests.support.browser"]
 
@@ -38,6 +42,19 @@ def database_template() -> Callable[[str], None]:
             database.close()
 
     return migrated
+
+
+@pytest.fixture
+def tx(database_url: str) -> Iterator["Tx"]:
+    """An open transaction, on either database, of which nothing stays."""
+    from core.storage.database import Database
+    from core.storage.tx import Tx
+
+    database = Database(database_url)
+    with database.writer_engine.begin() as connection:
+        yield Tx(connection)
+        connection.rollback()
+    database.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

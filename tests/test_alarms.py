@@ -70,12 +70,8 @@ class Bar(Counter):
 
 
 @pytest.fixture
-def bar(database_url):
-    database = Database(database_url)
-    with database.writer_engine.begin() as connection:
-        yield Bar(Tx(connection))
-        connection.rollback()
-    database.close()
+def bar(tx):
+    return Bar(tx)
 
 
 # -- when ------------------------------------------------------------------------------------------

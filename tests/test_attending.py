@@ -9,19 +9,13 @@ from core.services.linking import merge
 from core.services.lookup import Found
 from core.services.privacy import erase
 from core.services.purchases import Basket
-from core.storage.database import Database
-from core.storage.tx import Tx
 from tests.support.counter import Counter
 from tests.support.shop import KEYS, MINUTE, NOW
 
 
 @pytest.fixture
-def shop(database_url):
-    database = Database(database_url)
-    with database.writer_engine.begin() as connection:
-        yield Counter(Tx(connection))
-        connection.rollback()
-    database.close()
+def shop(tx):
+    return Counter(tx)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ on both databases."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -17,7 +16,6 @@ from core.services.bonus_rules import Draft
 from core.services.errors import Forbidden, Missing, Rejected
 from core.services.forecast import Forecast, forecast
 from core.storage import tables
-from core.storage.database import Database
 from core.storage.tx import Tx
 from tests.support.shop import NOW, Shop, item
 
@@ -74,12 +72,8 @@ class Owned(Shop):
 
 
 @pytest.fixture
-def shop(database_url: str) -> Iterator[Owned]:
-    database = Database(database_url)
-    with database.writer_engine.begin() as connection:
-        yield Owned(Tx(connection))
-        connection.rollback()
-    database.close()
+def shop(tx: Tx) -> Owned:
+    return Owned(tx)
 
 
 def test_a_rule_is_made_changed_and_switched_off(shop: Owned) -> None:

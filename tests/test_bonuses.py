@@ -55,12 +55,8 @@ class Generous(Shop):
 
 
 @pytest.fixture
-def shop(database_url: str) -> Iterator[Generous]:
-    database = Database(database_url)
-    with database.writer_engine.begin() as connection:
-        yield Generous(Tx(connection))
-        connection.rollback()
-    database.close()
+def shop(tx: Tx) -> Generous:
+    return Generous(tx)
 
 
 # -- which rules count -----------------------------------------------------------------------------

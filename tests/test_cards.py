@@ -26,16 +26,6 @@ def database(database_url):
     database.close()
 
 
-@pytest.fixture
-def tx(database):
-    """A transaction that is never committed."""
-    from core.storage.tx import Tx
-
-    with database.writer_engine.begin() as connection:
-        yield Tx(connection)
-        connection.rollback()
-
-
 def guest(tx, name="Ana", *, secret=None, cafe_id=None, language="en"):
     guest_id = guests.add(tx, name=name, language=language, cafe_id=cafe_id, keys=KEYS, now=NOW)
     if secret is not None:

@@ -3,7 +3,6 @@ on both databases."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -16,7 +15,6 @@ from core.services.catalogue import Draft
 from core.services.errors import Forbidden, Missing, Rejected
 from core.services.photos import Photo
 from core.storage import tables
-from core.storage.database import Database
 from core.storage.tx import Tx
 from tests.support.counter import Counter
 from tests.support.shop import NOW
@@ -63,12 +61,8 @@ class Owned(Counter):
 
 
 @pytest.fixture
-def shop(database_url: str) -> Iterator[Owned]:
-    database = Database(database_url)
-    with database.writer_engine.begin() as connection:
-        yield Owned(Tx(connection))
-        connection.rollback()
-    database.close()
+def shop(tx: Tx) -> Owned:
+    return Owned(tx)
 
 
 def test_a_reward_is_made_and_guests_can_pick_it(shop: Owned) -> None:

@@ -11,10 +11,8 @@ import sqlalchemy as sa
 from core.contract import Coupon
 from core.services import coupons, returns, tasks
 from core.services.coupons import State
-from core.storage.database import Database
 from core.storage.tables import event_log
 from core.storage.tables import tasks as task_rows
-from core.storage.tx import Tx
 from tests.support.counter import Counter
 from tests.support.shop import NOW
 
@@ -54,11 +52,8 @@ class Till(Counter):
 
 
 @pytest.fixture
-def till(database_url):
-    database = Database(database_url)
-    with database.writer_engine.begin() as connection:
-        yield Till(Tx(connection))
-    database.close()
+def till(tx):
+    return Till(tx)
 
 
 @pytest.fixture

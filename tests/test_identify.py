@@ -13,7 +13,6 @@ from core.services.errors import Ambiguous, CodeUsed, Locked, UnknownCode
 from core.services.identify import Identified, Named, NextReward, Offer, identify
 from core.storage import tables
 from core.storage.database import Database
-from core.storage.tx import Tx
 
 NOW = datetime(2026, 11, 22, 12, 0, 10, tzinfo=UTC)
 KEYS = Keys(Keys.generate())
@@ -59,10 +58,8 @@ def database(database_url):
 
 
 @pytest.fixture
-def shop(database):
-    with database.writer_engine.begin() as connection:
-        yield Shop(Tx(connection))
-        connection.rollback()
+def shop(tx):
+    return Shop(tx)
 
 
 # -- whose code it is ------------------------------------------------------------------------------

@@ -50,14 +50,10 @@ class Bar(Counter):
 
 
 @pytest.fixture
-def bar(database_url):
-    database = Database(database_url)
-    with database.writer_engine.begin() as connection:
-        bar = Bar(Tx(connection))
-        bar.tx.execute(sa.insert(tables.staff).values(**OLGA))
-        yield bar
-        connection.rollback()
-    database.close()
+def bar(tx):
+    bar = Bar(tx)
+    bar.tx.execute(sa.insert(tables.staff).values(**OLGA))
+    return bar
 
 
 OLGA = {

@@ -8,19 +8,13 @@ from core.services.errors import Missing, Rejected
 from core.services.linking import merge
 from core.services.privacy import erase
 from core.storage import tables
-from core.storage.database import Database
-from core.storage.tx import Tx
 from tests.support.counter import Counter
 from tests.support.shop import NOW
 
 
 @pytest.fixture
-def shop(database_url):
-    database = Database(database_url)
-    with database.writer_engine.begin() as connection:
-        yield Counter(Tx(connection))
-        connection.rollback()
-    database.close()
+def shop(tx):
+    return Counter(tx)
 
 
 @pytest.fixture

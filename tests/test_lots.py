@@ -11,8 +11,6 @@ from core.services.errors import Insufficient
 from core.services.linking import merge
 from core.services.notices import render_notice
 from core.storage import tables
-from core.storage.database import Database
-from core.storage.tx import Tx
 from tests.support.counter import Counter
 from tests.support.shop import NOW
 
@@ -22,18 +20,14 @@ BELGRADE = "Europe/Belgrade"
 
 
 @pytest.fixture
-def shop(database_url):
+def shop(tx):
     """Points expire after 12 months. In the end every balance is the sum of its entries, and of
     its lots."""
-    database = Database(database_url)
-    with database.writer_engine.begin() as connection:
-        shop = Counter(Tx(connection))
-        expire_after(shop, 12)
-        yield shop
-        assert ledger.prove(shop.tx) == []
-        assert lots.prove(shop.tx) == []
-        connection.rollback()
-    database.close()
+    shop = Counter(tx)
+    expire_after(shop, 12)
+    yield shop
+    assert ledger.prove(shop.tx) == []
+    assert lots.prove(shop.tx) == []
 
 
 def expire_after(shop: Counter, months: int | None, day: float = 0) -> None:

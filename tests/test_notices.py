@@ -1,6 +1,5 @@
 """Notices: where they go, and what they say."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +9,6 @@ import sqlalchemy as sa
 from core.services import cafes
 from core.services.importing import import_rows, read_csv
 from core.services.notices import notify, render_notice
-from core.storage.database import Database
 from core.storage.tables import contacts, guests, messages
 from core.storage.tx import Tx
 
@@ -173,14 +171,6 @@ def test_markup_and_braces_in_names_stay_text() -> None:
 
 
 # -- where it goes ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def tx(database_url: str) -> Iterator[Tx]:
-    database = Database(database_url)
-    with database.writer_engine.begin() as connection:
-        yield Tx(connection)
-    database.close()
 
 
 def a_guest(tx: Tx, **more: Any) -> int:

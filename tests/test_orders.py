@@ -20,23 +20,17 @@ from core.services.errors import (
     WrongCurrency,
 )
 from core.storage import tables
-from core.storage.database import Database
-from core.storage.tx import Tx
 from tests.support.shop import MINUTE, NOW, Shop, item
 
 HOUR = 60
 
 
 @pytest.fixture
-def shop(database_url):
+def shop(tx):
     """In the end, whatever happened, every balance is the sum of its entries."""
-    database = Database(database_url)
-    with database.writer_engine.begin() as connection:
-        shop = Shop(Tx(connection))
-        yield shop
-        assert ledger.prove(shop.tx) == []
-        connection.rollback()
-    database.close()
+    shop = Shop(tx)
+    yield shop
+    assert ledger.prove(shop.tx) == []
 
 
 def public_id(shop, guest):

@@ -20,7 +20,6 @@ from core.services.errors import (
 from core.services.purchases import Basket
 from core.storage import tables
 from core.storage.database import Database
-from core.storage.tx import Tx
 from tests.support.counter import Counter
 from tests.support.shop import MINUTE, NOW
 
@@ -58,14 +57,10 @@ class Bar(Counter):
 
 
 @pytest.fixture
-def bar(database_url):
-    database = Database(database_url)
-    with database.writer_engine.begin() as connection:
-        bar = Bar(Tx(connection))
-        yield bar
-        assert ledger.prove(bar.tx) == []
-        connection.rollback()
-    database.close()
+def bar(tx):
+    bar = Bar(tx)
+    yield bar
+    assert ledger.prove(bar.tx) == []
 
 
 @pytest.fixture

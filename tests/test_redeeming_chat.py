@@ -9,8 +9,6 @@ from core.contract import Capabilities, Chose, Inbound, Outbound, Said, Sender
 from core.i18n import words
 from core.outbox.render import render
 from core.storage import tables
-from core.storage.database import Database
-from core.storage.tx import Tx
 from core.talk import House, talk
 from tests.support.counter import Counter
 from tests.support.shop import KEYS, MINUTE, NOW
@@ -93,12 +91,8 @@ def by_qr(shop: Counter, qr: str, minute: float = 2):
 
 
 @pytest.fixture
-def shop(database_url):
-    database = Database(database_url)
-    with database.writer_engine.begin() as connection:
-        yield Counter(Tx(connection))
-        connection.rollback()
-    database.close()
+def shop(tx):
+    return Counter(tx)
 
 
 @pytest.fixture

@@ -29,21 +29,16 @@ from core.services.notices import render_notice
 from core.services.privacy import erase, export
 from core.storage import tables
 from core.storage.database import Database
-from core.storage.tx import Tx
 from tests.support.counter import Counter
 from tests.support.shop import KEYS, MINUTE, NOW
 
 
 @pytest.fixture
-def shop(database_url):
+def shop(tx):
     """In the end, whatever happened, every balance is the sum of its entries."""
-    database = Database(database_url)
-    with database.writer_engine.begin() as connection:
-        shop = Counter(Tx(connection))
-        yield shop
-        assert ledger.prove(shop.tx) == []
-        connection.rollback()
-    database.close()
+    shop = Counter(tx)
+    yield shop
+    assert ledger.prove(shop.tx) == []
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from core.services import (
 )
 from core.storage import tables
 from core.storage.database import Database
-from core.storage.tx import Tx
 from tests.support.shop import NOW, Shop
 
 LATER = NOW + timedelta(days=3)
@@ -31,13 +30,11 @@ def database(database_url):
 
 
 @pytest.fixture
-def shop(database):
+def shop(tx):
     """In the end, whatever happened, every balance is the sum of its entries."""
-    with database.writer_engine.begin() as connection:
-        shop = Shop(Tx(connection))
-        yield shop
-        assert ledger.prove(shop.tx) == []
-        connection.rollback()
+    shop = Shop(tx)
+    yield shop
+    assert ledger.prove(shop.tx) == []
 
 
 def code_of(shop: Shop, guest: int) -> str:

@@ -6,8 +6,6 @@ import sqlalchemy as sa
 from core.services import rewards
 from core.services.errors import Insufficient, NotAvailable, NotPossible, UnknownReward
 from core.storage import tables
-from core.storage.database import Database
-from core.storage.tx import Tx
 from tests.support.counter import Counter
 from tests.support.shop import MINUTE, NOW
 
@@ -16,12 +14,8 @@ DAY = 24 * 60
 
 
 @pytest.fixture
-def shop(database_url):
-    database = Database(database_url)
-    with database.writer_engine.begin() as connection:
-        yield Counter(Tx(connection))
-        connection.rollback()
-    database.close()
+def shop(tx):
+    return Counter(tx)
 
 
 @pytest.fixture

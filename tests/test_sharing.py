@@ -75,15 +75,11 @@ class Chain:
 
 
 @pytest.fixture
-def chain(database_url):
+def chain(tx):
     """In the end the books prove."""
-    database = Database(database_url)
-    with database.writer_engine.begin() as connection:
-        chain = Chain(Tx(connection))
-        yield chain
-        chain.prove()
-        connection.rollback()
-    database.close()
+    chain = Chain(tx)
+    yield chain
+    chain.prove()
 
 
 # -- the last cafe of a programme takes everything along -------------------------------------------
