@@ -110,11 +110,7 @@ _TO_CLAIM = Prepared(
         _o.paid_at,
         _o.points,
         _o.because,
-    ).where(
-        _o.cafe_id == sa.bindparam("cafe"),
-        _o.source == sa.bindparam("source"),
-        _o.order_id == sa.bindparam("order"),
-    )
+    ).where(order_rows.NAMED)
 )
 
 

@@ -113,6 +113,14 @@ def _line(order_row: int, position: int, item: Item) -> dict[str, Any]:
     }
 
 
+NAMED = sa.and_(
+    _o.cafe_id == sa.bindparam("cafe"),
+    _o.source == sa.bindparam("source"),
+    _o.order_id == sa.bindparam("order"),
+)
+"""The order that its cafe and its source know by that id."""
+
+
 def lines(tx: Tx, order_row: int) -> Sequence[Item]:
     c = order_lines.c
     rows = tx.execute(

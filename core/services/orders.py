@@ -104,11 +104,7 @@ _SAME_ORDER = Prepared(
         _o.guest_id,
         _o.refunded_minor,
         _o.received_at,
-    ).where(
-        _o.cafe_id == sa.bindparam("cafe"),
-        _o.source == sa.bindparam("source"),
-        _o.order_id == sa.bindparam("order"),
-    )
+    ).where(order_rows.NAMED)
 )
 _SAME_KEY = Prepared(
     sa.select(_o.id).where(

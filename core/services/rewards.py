@@ -67,19 +67,41 @@ class Offered:
 
 # -- for everybody ---------------------------------------------------------------------------------
 
-_OFFERED = sa.and_(
-    _w.programme_id == sa.bindparam("programme"),
-    _w.active,
-    sa.or_(_w.starts_at.is_(None), _w.starts_at <= sa.bindparam("now", type_=sa.BigInteger)),
-    sa.or_(_w.ends_at.is_(None), _w.ends_at > sa.bindparam("now", type_=sa.BigInteger)),
+
+class _SwitchedOn(NamedTuple):
+    """Times in microseconds; without bounds a reward is always there."""
+
+    reward: RewardRow
+    starts_at: float
+    ends_at: float
+
+
+_SWITCHED_ON = Prepared(
+    sa.select(_w.id, _w.names, _w.cost, _w.starts_at, _w.ends_at)
+    .where(_w.programme_id == sa.bindparam("programme"), _w.active)
+    .order_by(_w.cost, _w.id)
 )
-_ACTIVE = Prepared(sa.select(_w.id, _w.names, _w.cost).where(_OFFERED).order_by(_w.cost, _w.id))
+
+
+def _switched_on(tx: Tx, programme_id: int) -> list[_SwitchedOn]:
+    return [
+        _SwitchedOn(
+            RewardRow(id_, orjson.loads(names), cost),
+            -math.inf if starts_at is None else starts_at,
+            math.inf if ends_at is None else ends_at,
+        )
+        for id_, names, cost, starts_at, ends_at in tx.run_all(_SWITCHED_ON, programme=programme_id)
+    ]
 
 
 def active(tx: Tx, programme_id: int, now: datetime) -> list[RewardRow]:
     """The programme's rewards, the cheapest first."""
-    rows = tx.run_all(_ACTIVE, programme=programme_id, now=to_micros(now))
-    return [RewardRow(id_, orjson.loads(names), cost) for id_, names, cost in rows]
+    at = to_micros(now)
+    return [
+        one.reward
+        for one in tx.once(_switched_on, programme_id)
+        if one.starts_at <= at < one.ends_at
+    ]
 
 
 def next_reward(offered: Sequence[RewardRow], balance: int) -> RewardRow | None:
@@ -90,44 +112,12 @@ def next_reward(offered: Sequence[RewardRow], balance: int) -> RewardRow | None:
 def outlook(tx: Tx, programme_id: int, before: int, balance: int, now: datetime) -> dict[str, Any]:
     """For a notice of a balance that was `before`: `reached`, the dearest reward that it is enough
     for now, or else `next`, the one to save for; each {"names", "cost"}. Empty without either."""
-    key, found, at = "", None, to_micros(now)
-    for reward in tx.once(_switched_on, programme_id):
-        if not reward.starts_at <= at < reward.ends_at:
-            continue
-        if before < reward.cost <= balance:
-            key, found = "reached", reward
-        elif reward.cost > balance and found is None:
-            key, found = "next", reward
-    return {key: {"names": found.names, "cost": found.cost}} if found else {}
-
-
-class _SwitchedOn(NamedTuple):
-    """Times in microseconds; without bounds a reward is always there."""
-
-    names: Mapping[str, str]
-    cost: int
-    starts_at: float
-    ends_at: float
-
-
-_SWITCHED_ON = Prepared(
-    sa.select(_w.names, _w.cost, _w.starts_at, _w.ends_at)
-    .where(_w.programme_id == sa.bindparam("programme"), _w.active)
-    .order_by(_w.cost, _w.id)
-)
-
-
-def _switched_on(tx: Tx, programme_id: int) -> list[_SwitchedOn]:
-    """The programme's rewards, the cheapest first."""
-    return [
-        _SwitchedOn(
-            orjson.loads(names),
-            cost,
-            -math.inf if starts_at is None else starts_at,
-            math.inf if ends_at is None else ends_at,
-        )
-        for names, cost, starts_at, ends_at in tx.run_all(_SWITCHED_ON, programme=programme_id)
-    ]
+    offered = active(tx, programme_id, now)
+    reached = [reward for reward in offered if before < reward.cost <= balance]
+    if reached:
+        return {"reached": {"names": reached[-1].names, "cost": reached[-1].cost}}
+    following = next_reward(offered, balance)
+    return {"next": {"names": following.names, "cost": following.cost}} if following else {}
 
 
 # -- for one guest ---------------------------------------------------------------------------------

@@ -21,13 +21,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.contract import DomainEvent
 from core.storage import engines
+from core.storage.jobs import Tell
 from core.storage.postgres_writer import PostgresWriter
 from core.storage.sqlite_writer import SqliteWriter
 from core.storage.tx import Tx
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Listener = Callable[[Sequence[str], Sequence[DomainEvent]], None]
 
 UNAVAILABLE = (
     OperationalError,
@@ -47,7 +47,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.writer_engine = engines.for_writers(self.url)
         self.reader_engine = engines.for_readers(self.url)
-        self._listeners: list[Listener] = []
+        self._listeners: list[Tell] = []
         self._readers = ThreadPoolExecutor(engines.READERS, thread_name_prefix="reader")
         kind = SqliteWriter if self.is_sqlite else PostgresWriter
         self._writer: SqliteWriter | PostgresWriter = kind(self.writer_engine, self._tell)
@@ -71,7 +71,7 @@ class Database:
         with self.reader_engine.begin() as connection:
             return fn(Tx(connection), *a, **k)
 
-    def on_commit(self, listener: Listener) -> None:
+    def on_commit(self, listener: Tell) -> None:
         """`listener(rings, events)` is called in a thread after each commit that has any; it must
         return at once and never raise."""
         self._listeners.append(listener)
