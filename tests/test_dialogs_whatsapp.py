@@ -10,7 +10,7 @@ from channels.whatsapp import WhatsApp
 from tests.simulators.twilio import TwilioSimulator
 from tests.support.dialogs import Dialog, play, prepare, scripts
 from tests.support.running import run
-from tests.support.whatsapp_chat import WhatsAppChat
+from tests.support.whatsapp_chat import WhatsAppChat, house
 
 pytestmark = pytest.mark.anyio
 
@@ -22,25 +22,6 @@ NOT_TOLD = "registration: the messenger's own language comes first"
 def twilio() -> Iterator[TwilioSimulator]:
     with TwilioSimulator() as simulator:
         yield simulator
-
-
-def house(twilio: TwilioSimulator, more: str = "") -> str:
-    return f"""
-[business]
-name = "BIFE"
-
-[pages.portal]
-module = "portal"
-
-[channels.whatsapp]
-module = "channels.whatsapp"
-account_sid = "{twilio.account_sid}"
-auth_token = "{twilio.auth_token}"
-from = "{twilio.sender}"
-api_base = "{twilio.url}"
-content_base = "{twilio.url}"
-{more}
-"""
 
 
 async def converse(url: str, twilio: TwilioSimulator, dialog: Dialog, language: str) -> None:

@@ -17,27 +17,7 @@ from tests.end_to_end.around import Till, eventually
 from tests.simulators.twilio import TwilioSimulator
 from tests.simulators.twilio_guests import Guest, Message
 from tests.support.running import Running, run
-
-
-def house(twilio: TwilioSimulator, templates: str = "") -> str:
-    return f"""
-[business]
-name = "BIFE"
-
-[pages.portal]
-module = "portal"
-
-[channels.whatsapp]
-module = "channels.whatsapp"
-account_sid = "{twilio.account_sid}"
-auth_token = "{twilio.auth_token}"
-from = "{twilio.sender}"
-api_base = "{twilio.url}"
-content_base = "{twilio.url}"
-
-[channels.whatsapp.templates]
-{templates}
-"""
+from tests.support.whatsapp_chat import house
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,28 @@ LINK = re.compile(r"(?:\n\n|\n|^)(?P<label>[^\n]+): https?://\S+(?=\n|$)")
 DIGITS = re.compile(r"\b\d{3} \d{3}\b")
 
 
+def house(twilio: TwilioSimulator, templates: str = "") -> str:
+    """A plugins.toml with WhatsApp alone; `templates` as its table has them."""
+    return f"""
+[business]
+name = "BIFE"
+
+[pages.portal]
+module = "portal"
+
+[channels.whatsapp]
+module = "channels.whatsapp"
+account_sid = "{twilio.account_sid}"
+auth_token = "{twilio.auth_token}"
+from = "{twilio.sender}"
+api_base = "{twilio.url}"
+content_base = "{twilio.url}"
+
+[channels.whatsapp.templates]
+{templates}
+"""
+
+
 class WhatsAppChat:
     """`tests.support.dialogs.Chat` of a guest on WhatsApp."""
 
