@@ -181,3 +181,11 @@ def test_each_benchmark_runs_by_its_name() -> None:
     assert "orders" in modules
     for name in modules:
         assert callable(importlib.import_module(f"bench.{name}").run), name
+
+
+def test_the_map_has_every_file_of_the_core() -> None:
+    told = (ROOT / "docs/design.md").read_text()
+    core = ROOT / "core"
+    files = [*core.glob("*.py"), *(core / "services").glob("*.py"), *(core / "domain").glob("*.py")]
+    names = {path.stem for path in files} - {"__init__"}
+    assert {name for name in names if not re.search(rf"\b{name}\b(\.py)?`", told)} == set()
