@@ -107,16 +107,15 @@ class Malva:
         self._plugins = self._loader.start(lambda config: gateways.of(config.name), desk)
         self._channels.update(self._plugins.channels)
         self._tills.update(self._plugins.pos)
-        tills = api.routes(self._database, self._clock)
+        busiest = [*api.routes(self._database, self._clock), *inbox.routes()]
         routes = [
-            *tills,
-            *inbox.routes(),
+            *busiest,
             *health_routes(self._database, lambda: self._troubled),
             metrics_route(self._metrics, self._database, self._settings.metrics_token),
             *self._plugins.pages,
         ]
         answering = Starlette(routes=routes, exception_handlers=dict.fromkeys(UNAVAILABLE, away))
-        return Streams(Measured(Express(answering, tills), self._metrics, routes))
+        return Streams(Measured(Express(answering, busiest), self._metrics, routes))
 
     def _gateways(self, inbox: Inbox) -> Gateways:
         return Gateways(

@@ -13,6 +13,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -20,7 +21,6 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from core.contract import (
     Channel,
@@ -50,7 +50,7 @@ T = TypeVar("T")
 _NEW = Prepared(
     sa.text(
         "INSERT INTO seen_event (channel, event_id, at) VALUES (:channel, :event_id, :at) "
-        "ON CONFLICT DO NOTHING RETURNING 1"
+        "ON CONFLICT DO NOTHING"
     )
 )
 
@@ -63,19 +63,8 @@ class _Answer(Exception):
         self.response = PlainTextResponse(text, status)
 
 
-class Endpoint:
-    """An endpoint that answers for itself, without what Starlette wraps around functions."""
-
-    def __init__(self, answer: Callable[[HttpRequest], Awaitable[Response]]) -> None:
-        self._answer = answer
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._answer(HttpRequest(scope, receive, send))
-        await response(scope, receive, send)
-
-
 class Inbox:
-    """`channels` and `tills` are the running plugins by name; they may be filled in later."""
+    """`channels` and `tills` are the running plugins by name, all there once `routes` is asked."""
 
     def __init__(
         self,
@@ -95,22 +84,29 @@ class Inbox:
         self._clock = clock
 
     def routes(self) -> list[Route]:
-        return [
-            Route("/channels/{channel}/webhook", Endpoint(self._channel_webhook), methods=["POST"]),
+        """One for each channel and for each cafe of a till system, which run by now; their
+        endpoints answer every error themselves (core/express.py)."""
+        channels = [
             Route(
-                "/pos/{pos}/{cafe}/webhook",
-                Endpoint(self._till_webhook),
-                methods=["GET", "POST"],
-            ),
+                f"/channels/{name}/webhook", partial(self._channel_webhook, name), methods=["POST"]
+            )
+            for name in self._channels
         ]
+        tills = [
+            Route(
+                f"/pos/{name}/{cafe}/webhook",
+                partial(self._till_webhook, name, cafe),
+                methods=["GET", "POST"],
+            )
+            for name, pos in self._tills.items()
+            for cafe in pos.cafes()
+        ]
+        return [*channels, *tills]
 
     # -- messengers ---------------------------------------------------------------------------
 
-    async def _channel_webhook(self, request: HttpRequest) -> Response:
-        name = request.path_params["channel"]
-        channel = self._channels.get(name)
-        if channel is None:
-            return _NOT_FOUND
+    async def _channel_webhook(self, name: str, request: HttpRequest) -> Response:
+        channel = self._channels[name]
         try:
             if not (body := await _body(request)):
                 return Response()
@@ -167,11 +163,8 @@ class Inbox:
 
     # -- tills --------------------------------------------------------------------------------
 
-    async def _till_webhook(self, request: HttpRequest) -> Response:
-        name, cafe = request.path_params["pos"], request.path_params["cafe"]
-        pos = self._tills.get(name)
-        if pos is None or cafe not in pos.cafes():
-            return _NOT_FOUND
+    async def _till_webhook(self, name: str, cafe: str, request: HttpRequest) -> Response:
+        pos = self._tills[name]
         try:
             if not (body := await _body(request)):
                 return Response()
@@ -184,7 +177,7 @@ class Inbox:
         except _Answer as answer:
             return answer.response
         except reports.NoSuchCafe:
-            return _NOT_FOUND
+            return PlainTextResponse("not found", 404)
         except Exception as error:
             return _come_again(name, error)
 
@@ -228,7 +221,7 @@ def _take(
     if isinstance(event, Receipt):
         receipts.take(tx, name, event, now)
         return None
-    if tx.run(_NEW, channel=name, event_id=event.event_id, at=to_micros(now)) is None:
+    if not tx.changed(_NEW, channel=name, event_id=event.event_id, at=to_micros(now)):
         return None
     queued = talk(tx, name, channel.capabilities, event, house, now)
     return _riding(tx, queued, now) if event.reply_inline else None
@@ -241,8 +234,6 @@ def _riding(tx: Tx, queued: Sequence[int], now: datetime) -> Outbound | None:
 
 
 # -- the request -----------------------------------------------------------------------------------
-
-_NOT_FOUND = PlainTextResponse("not found", 404)
 
 
 async def _body(request: HttpRequest) -> bytes:

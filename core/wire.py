@@ -67,19 +67,24 @@ class Wire:
         if json is not None:
             data = orjson.dumps(json)
             sent.setdefault("Content-Type", "application/json")
-        where = f"{method} {_host(url)}"
+        elif isinstance(data, Mapping):
+            data = _form(data)
+            sent.setdefault("Content-Type", "application/x-www-form-urlencoded")
         if self._session.closed:
-            raise ConnectionRefusedError(f"{where}: the client is closed")
+            raise ConnectionRefusedError(f"{_where(method, url)}: the client is closed")
         try:
             answer = await self._exchange(method, url, sent, data, timeout)
         except TimeoutError:
-            raise TimeoutError(f"{where}: no answer within {timeout:g} s") from None
+            what = f"{_where(method, url)}: no answer within {timeout:g} s"
+            raise TimeoutError(what) from None
         except aiohttp.ClientConnectorError as error:
             why = getattr(error, "strerror", None) or type(error).__name__
-            raise ConnectionRefusedError(f"{where}: no connection: {why}") from None
+            raise ConnectionRefusedError(f"{_where(method, url)}: no connection: {why}") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise OSError(f"{where}: {type(error).__name__}") from None
-        _log.debug("%s: %s, %d bytes", where, answer.status, len(answer.body))
+            raise OSError(f"{_where(method, url)}: {type(error).__name__}") from None
+        if _log.isEnabledFor(logging.DEBUG):
+            size = len(answer.body)
+            _log.debug("%s: %s, %d bytes", _where(method, url), answer.status, size)
         return answer
 
     async def _exchange(
@@ -87,7 +92,7 @@ class Wire:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        data: Mapping[str, str] | bytes | None,
+        data: bytes | None,
         timeout: float,
     ) -> Response:
         async with self._session.request(
@@ -112,9 +117,14 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-def _host(url: str) -> str:
-    """Scheme, host and port: what of an address may be told."""
+def _form(fields: Mapping[str, str]) -> bytes:
+    """yarl writes it five times as fast as the standard library."""
+    return URL.build(query=fields).raw_query_string.encode()
+
+
+def _where(method: str, url: str) -> str:
+    """Method, scheme, host and port: what of a request may be told."""
     try:
-        return str(URL(url).origin())
+        return f"{method} {URL(url).origin()}"
     except ValueError:
-        return "(no address)"
+        return f"{method} (no address)"

@@ -7,13 +7,12 @@ import secrets
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, cast
-from urllib.parse import urlencode
+from typing import Any, Literal, cast
 
 import orjson
 from aiogram.client.session.base import BaseSession
 from aiogram.client.telegram import TelegramAPIServer
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 import malva
 from channels.telegram.lean import Bot, exceptions, methods, types
@@ -21,9 +20,16 @@ from channels.telegram.lean import Bot, exceptions, methods, types
 SECONDS = 10
 """How long a call may take, unless it says otherwise."""
 
-_TAKEN = methods.Response[types.MessageId]
-_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-"""As aiogram sends it, of the ways that https://core.telegram.org/bots/api#making-requests has."""
+
+class _Shown(BaseModel):
+    """Of a message that comes back, what is read: it is a tenth of the work."""
+
+    message_id: int
+
+
+class _Taken(BaseModel):
+    ok: Literal[True]
+    result: _Shown
 
 
 def loads(text: bytes | str) -> Any:
@@ -65,32 +71,25 @@ class Session(BaseSession):
             data=body,
             timeout=timeout or self.timeout,
         )
+        if answer.status == HTTPStatus.OK and method.__returning__ is types.Message:
+            with suppress(ValidationError):
+                return _Taken.model_validate_json(answer.body).result
         try:
             read = self.check_response(bot, method, answer.status, cast(str, answer.body))
         except TypeError as error:  # an error without a description
             raise exceptions.ClientDecodeError("no description", error, answer.status) from None
         return read.result
 
-    def check_response(
-        self, bot: Bot, method: methods.TelegramMethod[Any], status_code: int, content: str
-    ) -> methods.Response[Any]:
-        """As aiogram's own; but of a message that comes back only the id is read, which is a tenth
-        of the work."""
-        if status_code == HTTPStatus.OK and method.__returning__ is types.Message:
-            with suppress(ValidationError):
-                taken = _TAKEN.model_validate_json(content)
-                if taken.ok and taken.result:
-                    return taken
-        return super().check_response(bot, method, status_code, content)
-
     def _request(
         self, bot: Bot, method: methods.TelegramMethod[Any]
-    ) -> tuple[Mapping[str, str], bytes]:
-        """Header and body: a form, of parts where there is a picture to upload."""
+    ) -> tuple[Mapping[str, str], Mapping[str, str] | bytes]:
+        """Header and body: a form, of parts where there is a picture to upload. Of the ways that
+        https://core.telegram.org/bots/api#making-requests has, aiogram's."""
         if not hasattr(method, "photo") and not hasattr(method, "media"):
             given = method.model_dump(exclude_unset=True, exclude_none=True, warnings=False)
-            texts = {k: v if isinstance(v, str) else self.json_dumps(v) for k, v in given.items()}
-            return _FORM, urlencode(texts).encode()
+            return {}, {
+                k: v if isinstance(v, str) else self.json_dumps(v) for k, v in given.items()
+            }
         files: dict[str, types.BufferedInputFile] = {}
         given = method.model_dump(warnings=False, exclude_none=True)
         prepared = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -44,8 +44,7 @@ _PROFILE = Prepared(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """What a guest told of themselves. `birthday`: YYYY-MM-DD, or --MM-DD without the year;
     `told_on`: the channel chosen for notifications; `home`: slug and name of the home cafe."""
 
@@ -117,10 +116,20 @@ def profile(tx: Tx, guest_id: int) -> Profile:
     row = tx.run(_PROFILE, guest=guest_id)
     if row is None:
         raise LookupError(f"there is no guest {guest_id}")
-    *told, slug, cafe = row
-    told.append(None if slug is None else (slug, cafe))
-    known = Profile(*told)
-    return replace(known, phone_proven=bool(known.phone_proven), offers=bool(known.offers))
+    id_, public_id, name, language, phone, proven, email, birthday, offers, told_on, *home = row
+    return Profile(
+        id=id_,
+        public_id=public_id,
+        name=name,
+        language=language,
+        phone=phone,
+        phone_proven=bool(proven),
+        email=email,
+        birthday=birthday,
+        offers=bool(offers),
+        told_on=told_on,
+        home=None if home[0] is None else (home[0], home[1]),
+    )
 
 
 def find(tx: Tx, public_id: str) -> int | None:

@@ -83,5 +83,7 @@ def _begin(connection: sa.Connection) -> None:
 def _begin_immediate(connection: sa.Connection) -> None:
     """The write lock first: a deferred one lets two read, then both write, and one loses."""
     patience = 0 if connection.get_execution_options().keys() & AT_ONCE.keys() else PATIENCE
-    connection.exec_driver_sql(f"PRAGMA busy_timeout={patience}")
+    if connection.info.get("patience") != patience:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={patience}")
+        connection.info["patience"] = patience
     connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -120,9 +120,9 @@ class SqliteWriter:
         connection = self._engine.connect().execution_options(**AT_ONCE)
         try:
             connection.begin()
-            found: dict[Any, Any] = {}
+            together = Tx(connection)
             for job in group:
-                job.run(Tx(connection, found))
+                job.run(Tx(connection, beside=together))
         except Exception:
             connection.close()
             self._connection_free.release()

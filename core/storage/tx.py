@@ -75,14 +75,14 @@ class Tx:
 
     __slots__ = ("_cursor", "_found", "connection", "events", "is_sqlite", "rings")
 
-    def __init__(self, connection: sa.Connection, found: dict[Any, Any] | None = None) -> None:
-        """`found`: what `once` has found in this transaction, where others share it."""
+    def __init__(self, connection: sa.Connection, beside: Tx | None = None) -> None:
+        """`beside`: another function's, in the same transaction."""
         self.connection = connection
-        self._found: dict[Any, Any] = {} if found is None else found
-        self.is_sqlite = connection.dialect.name == "sqlite"
+        self.is_sqlite: bool = beside.is_sqlite if beside else connection.dialect.name == "sqlite"
         self.rings: list[str] = []
         self.events: list[DomainEvent] = []
-        self._cursor: Any = None
+        self._cursor: Any = beside._raw() if beside else None
+        self._found: dict[Any, Any] = beside._found if beside else {}
 
     def execute(
         self,
@@ -129,6 +129,11 @@ class Tx:
             return cursor.lastrowid if cursor.rowcount else None
         row: Row | None = cursor.execute(prepared.postgresql, values).fetchone()
         return row[0] if row else None
+
+    def changed(self, prepared: Prepared, **values: Any) -> bool:
+        """Whether it has written anything: an INSERT may leave out what is there already."""
+        self.run_all(prepared, **values)
+        return bool(self._raw().rowcount)
 
     def run_many(self, prepared: Prepared, values: Sequence[Mapping[str, Any]]) -> None:
         if self.is_sqlite:
