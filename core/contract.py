@@ -537,11 +537,14 @@ class Gateway(Protocol):
     async def messages_after(self, address: str, after: int) -> Sequence[StoredMessage]:
         """The contact's messages with a larger id, oldest first, at most 200 (stores only)."""
 
-    async def wait(self, address: str, timeout: float, after: int = 0) -> bool:
-        """Until something is stored for the contact, on whichever node, that `messages_after` this
-        id gives: at once where it is there already. False: timed out after `timeout` seconds.
+    def listen(
+        self, address: str
+    ) -> AbstractAsyncContextManager[Callable[[float], Awaitable[bool]]]:
+        """Listens from now on for what is stored for the contact, on whichever node (stores only).
+        The value given waits so many seconds at most; False: nothing rang since it was last asked.
 
-        True with no such message: the guest was erased, and their messages begin anew."""
+        True with nothing new: it rang for what was read already, or the guest was erased, and their
+        messages begin anew."""
 
     def hold(self, what: str) -> AbstractAsyncContextManager[Callable[[], bool]]:
         """Waits until this node alone holds `what`; the value given tells whether it still does."""

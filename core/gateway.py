@@ -96,15 +96,11 @@ class PluginGateway:
     async def messages_after(self, address: str, after: int) -> Sequence[StoredMessage]:
         return await self._shared.database.read(messages.after, self.name, address, after)
 
-    async def wait(self, address: str, timeout: float, after: int = 0) -> bool:
-        read, loop = self._shared.database.read, asyncio.get_running_loop()
-        until = loop.time() + timeout
-        # listening first, then looking: nothing can slip between the two
-        async with self._shared.bell.subscribe([messages.stored_topic(self.name, address)]) as new:
-            while await read(messages.last_position, self.name, address) == after:
-                if not await new.wait(until - loop.time()):
-                    return False
-            return True
+    @asynccontextmanager
+    async def listen(self, address: str) -> AsyncIterator[Callable[[float], Awaitable[bool]]]:
+        topic = messages.stored_topic(self.name, address)
+        async with self._shared.bell.subscribe([topic]) as rings:
+            yield rings.wait
 
     def hold(self, what: str) -> AbstractAsyncContextManager[Callable[[], bool]]:
         return self._shared.holder.hold(f"{self.name}:{what}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import lru_cache
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from itsdangerous import BadSignature, URLSafeSerializer, URLSafeTimedSerializer
@@ -37,7 +38,10 @@ class Keys:
         self.several = len(keys) > 1
         self._fernet, self._newest = MultiFernet(fernets), fernets[0]
         self._signing = list(reversed(keys))  # itsdangerous signs with the last
-        self._decrypt = lru_cache(maxsize=4096)(self._fernet.decrypt)
+        remembered = lru_cache(maxsize=4096)  # a guest at the till or in a chat comes again soon
+        self._decrypt = remembered(self._fernet.decrypt)
+        self._signed = remembered(self._sign)
+        self._read = remembered(self._unsign)
 
     @staticmethod
     def generate() -> str:
@@ -68,7 +72,7 @@ class Keys:
 
     def sign(self, purpose: str, value: str) -> str:
         """A URL-safe text that says `value`, for ever. Purposes can't be mixed up."""
-        return str(URLSafeSerializer(self._signing, salt=purpose).dumps(value))
+        return self._signed(purpose, value)
 
     def sign_for_a_while(self, purpose: str, value: str) -> str:
         """As `sign`, with the time in it: read with `unsign(…, max_age)`."""
@@ -78,7 +82,7 @@ class Keys:
         """The value; None where the text is not ours, for another purpose, or too old."""
         try:
             if max_age is None:
-                value = URLSafeSerializer(self._signing, salt=purpose).loads(text)
+                value = self._read(purpose, text)
             else:
                 seconds = int(max_age.total_seconds())
                 value = URLSafeTimedSerializer(self._signing, salt=purpose).loads(
@@ -87,3 +91,9 @@ class Keys:
         except BadSignature:
             return None
         return value if isinstance(value, str) else None
+
+    def _sign(self, purpose: str, value: str) -> str:
+        return str(URLSafeSerializer(self._signing, salt=purpose).dumps(value))
+
+    def _unsign(self, purpose: str, text: str) -> Any:
+        return URLSafeSerializer(self._signing, salt=purpose).loads(text)

@@ -105,20 +105,24 @@ class Traffic:
 
     async def _stream(self, address: str, after: int | None) -> AsyncIterator[bytes]:
         public_url = self._gateway.public_url
-        if after is None:
-            after, history = await self._history(address)
-            yield history
-        while True:
-            woken = await self._gateway.wait(address, HEARTBEAT, after)
-            stored = await self._gateway.messages_after(address, after)
-            for message in stored:
-                after = message.id
-                yield wire.event("message", after, wire.as_json(message, public_url))
-            if woken and not stored:  # the guest erased everything: their messages begin anew
+        woken = after is not None  # who comes back may have missed something
+        async with self._gateway.listen(address) as stored:
+            if after is None:
                 after, history = await self._history(address)
                 yield history
-            elif not woken:
-                yield b": still here\n\n"
+            while True:
+                new = await self._gateway.messages_after(address, after)
+                for message in new:
+                    after = message.id
+                    yield wire.event("message", after, wire.as_json(message, public_url))
+                if woken and not new:
+                    last, history = await self._history(address)
+                    if last != after:  # the guest erased everything: their messages begin anew
+                        after = last
+                        yield history
+                woken = await stored(HEARTBEAT)
+                if not woken:
+                    yield b": still here\n\n"
 
     async def _history(self, address: str) -> tuple[int, bytes]:
         """The last message's id, and the event that shows the conversation as it stands."""

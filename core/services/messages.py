@@ -95,11 +95,6 @@ _AFTER = Prepared(
     .limit(sa.bindparam("most", type_=sa.Integer))
     .offset(sa.literal_column("0"))  # SQLite's dialect would bind one of its own
 )
-_LAST = Prepared(
-    sa.select(contacts.c.stored).where(
-        contacts.c.channel == sa.bindparam("on"), contacts.c.address == sa.bindparam("at")
-    )
-)
 
 
 # -- putting in ------------------------------------------------------------------------------------
@@ -210,12 +205,6 @@ def after(tx: Tx, channel: str, address: str, position: int) -> Sequence[StoredM
             _AFTER, on=channel, at=address, position=position, most=PAGE
         )
     ]
-
-
-def last_position(tx: Tx, channel: str, address: str) -> int:
-    """Position of the newest stored message of the contact at this address; 0: there is none."""
-    row = tx.run(_LAST, on=channel, at=address)
-    return 0 if row is None else int(row[0])
 
 
 def stored_topic(channel: str, address: str) -> str:

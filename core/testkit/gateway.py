@@ -60,9 +60,9 @@ class OneGateway:
     async def messages_after(self, address: str, after: int) -> Sequence[StoredMessage]:
         return []
 
-    async def wait(self, address: str, timeout: float, after: int = 0) -> bool:
-        await asyncio.sleep(timeout)
-        return False
+    @asynccontextmanager
+    async def listen(self, address: str) -> AsyncIterator[Callable[[float], Awaitable[bool]]]:
+        yield _nothing
 
     @asynccontextmanager
     async def hold(self, what: str) -> AsyncIterator[Callable[[], bool]]:
@@ -97,6 +97,11 @@ class OneGateway:
     @asynccontextmanager
     async def subscribe(self, topics: Sequence[str]) -> AsyncIterator[AsyncIterator[str]]:
         yield _silence()
+
+
+async def _nothing(timeout: float) -> bool:
+    await asyncio.sleep(timeout)
+    return False
 
 
 async def _silence() -> AsyncIterator[str]:
