@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 HOST = "127.0.0.1"
@@ -18,25 +20,21 @@ class Visitor:
     cookie: str
     written: int = 0
 
-    async def chat(self, port: int, until: float) -> int:
-        """Writes and reads until then (`time.perf_counter()`); how many replies arrived."""
+    @asynccontextmanager
+    async def arrived(self, port: int) -> AsyncIterator[Chat]:
+        """With the page open: its history is there."""
         stream, hang_up = await asyncio.open_connection(HOST, port)
         page, writer = await asyncio.open_connection(HOST, port)
-        replies = 0
         try:
             hang_up.write(self._request("GET", "/chat/events"))
             await stream.readuntil(b"event: history")
             await stream.readuntil(b"\n\n")
-            while time.perf_counter() < until:
-                writer.write(self._message())
-                await asyncio.gather(_answered(page), stream.readuntil(REPLY))
-                replies += 1
+            yield Chat(self, stream, page, writer)
         finally:
             hang_up.close()
             writer.close()
-        return replies
 
-    def _message(self) -> bytes:
+    def message(self) -> bytes:
         self.written += 1
         body = b'{"id":"m%d","kind":"text","text":"menu"}' % self.written
         return self._request("POST", "/chat/messages", body)
@@ -49,6 +47,25 @@ class Visitor:
         return head.encode() + body
 
 
+@dataclass
+class Chat:
+    """`stream` brings the replies, `page` the answers to what is written."""
+
+    visitor: Visitor
+    stream: asyncio.StreamReader
+    page: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def talk(self, until: float) -> int:
+        """Writes and reads until then (`time.perf_counter()`); how many replies arrived."""
+        replies = 0
+        while time.perf_counter() < until:
+            self.writer.write(self.visitor.message())
+            await asyncio.gather(_answered(self.page), self.stream.readuntil(REPLY))
+            replies += 1
+        return replies
+
+
 async def _answered(page: asyncio.StreamReader) -> None:
     head = await page.readuntil(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200"), head
@@ -57,6 +74,9 @@ async def _answered(page: asyncio.StreamReader) -> None:
 
 
 async def replies_per_second(visitors: list[Visitor], port: int, lasting: float) -> float:
-    began = time.perf_counter()
-    chats = [visitor.chat(port, began + lasting) for visitor in visitors]
-    return sum(await asyncio.gather(*chats)) / (time.perf_counter() - began)
+    async with AsyncExitStack() as stack:
+        arrivals = [stack.enter_async_context(visitor.arrived(port)) for visitor in visitors]
+        chats = await asyncio.gather(*arrivals)
+        began = time.perf_counter()
+        replies = await asyncio.gather(*(chat.talk(began + lasting) for chat in chats))
+        return sum(replies) / (time.perf_counter() - began)

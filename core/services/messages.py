@@ -64,12 +64,12 @@ _STORE = Prepared(
         sent_at=sa.bindparam("now"),
     )
 )
-_SAID = Prepared(
+_STORED = PreparedInsert(
     sa.insert(messages).values(
         contact_id=sa.bindparam("contact_id"),
         channel=sa.bindparam("channel"),
         lane=sa.literal_column(str(ANSWER)),
-        kind=sa.literal_column("'said'"),
+        kind=sa.bindparam("kind"),
         body=sa.bindparam("body"),
         status=sa.literal_column("'sent'"),
         uncertain=sa.false(),
@@ -79,6 +79,13 @@ _SAID = Prepared(
         created_at=sa.bindparam("now"),
         position=sa.bindparam("position"),
     )
+)
+_WAITS = Prepared(
+    sa.select(sa.literal_column("1"))
+    .where(_m.contact_id == sa.bindparam("contact"), _m.lane == sa.literal_column(str(ANSWER)))
+    .where(OPEN)
+    .limit(sa.literal_column("1"))
+    .offset(sa.literal_column("0"))  # SQLite's dialect would bind one of its own
 )
 _earlier = messages.alias("earlier")
 _AFTER = Prepared(
@@ -175,19 +182,34 @@ def store(tx: Tx, row_id: int, contact_id: int, message: Outbound, now: datetime
     return position
 
 
-def said(tx: Tx, contact_id: int, channel: str, text: str, now: datetime) -> int:
-    """Keeps the guest's own words on a channel that stores. Returns their position."""
-    position = _next_position(tx, contact_id)
+def said(tx: Tx, contact_id: int, channel: str, text: str, now: datetime) -> None:
+    """Keeps the guest's own words on a channel that stores."""
     body = {"text": text, "kind": "said", "language": "en"}
-    tx.run(
-        _SAID,
+    _keep(tx, contact_id, channel, "said", body, now)
+
+
+def answer(tx: Tx, contact_id: int, channel: str, reply: Outbound, now: datetime) -> int | None:
+    """Stores a reply at once, since that is all its sending; None where an earlier answer still
+    waits to be drawn, and this one has to wait behind it. Returns its row id."""
+    if tx.run(_WAITS, contact=contact_id) is not None:
+        return None
+    return _keep(tx, contact_id, channel, "reply", to_json(reply), now)
+
+
+def _keep(
+    tx: Tx, contact_id: int, channel: str, kind: str, body: Mapping[str, Any], now: datetime
+) -> int:
+    row = tx.insert(
+        _STORED,
         contact_id=contact_id,
         channel=channel,
+        kind=kind,
         body=orjson.dumps(body).decode(),
         now=to_micros(now),
-        position=position,
+        position=_next_position(tx, contact_id),
     )
-    return position
+    assert row is not None
+    return row
 
 
 def after(tx: Tx, channel: str, address: str, position: int) -> Sequence[StoredMessage]:

@@ -42,15 +42,19 @@ class Turn:
         self.contact.guest_id = guest_id
 
     def say(self, reply: Outbound) -> None:
-        row = messages.put(
-            self.tx,
-            contact_id=self.contact.id,
-            channel=self.channel,
-            lane=messages.ANSWER,
-            kind="reply",
-            body=messages.to_json(reply),
-            now=self.now,
-        )
+        row = None
+        if self.capabilities.stores:
+            row = messages.answer(self.tx, self.contact.id, self.channel, reply, self.now)
+        if row is None:
+            row = messages.put(
+                self.tx,
+                contact_id=self.contact.id,
+                channel=self.channel,
+                lane=messages.ANSWER,
+                kind="reply",
+                body=messages.to_json(reply),
+                now=self.now,
+            )
         self.queued.append(row)
 
     def words(self) -> Words:
