@@ -82,9 +82,8 @@ async def run() -> AsyncIterator[Result]:
                 kind.title, place.replies, {CLIENT: _client(vendor), **floors}
             ):
                 yield result
-        for result in await _beside(
-            "web chat", _chat(visitors, ours), {NOTHING_STORED: _chat(visitors, bare)}
-        ):
+        peers = {NOTHING_STORED: _chat(visitors, bare), AIOGRAM: nothing_stored[AIOGRAM]}
+        for result in await _beside("web chat", _chat(visitors, ours), peers):
             yield result
 
 

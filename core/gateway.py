@@ -94,7 +94,7 @@ class PluginGateway:
         return await self._shared.receive(self.name, events)
 
     async def messages_after(self, address: str, after: int) -> Sequence[StoredMessage]:
-        return await self._shared.database.read(messages.after, self.name, address, after)
+        return await self._shared.database.glance(messages.after, self.name, address, after)
 
     @asynccontextmanager
     async def listen(self, address: str) -> AsyncIterator[Callable[[float], Awaitable[bool]]]:

@@ -71,6 +71,17 @@ async def test_who_waits_for_another_process_holds_nobody_up(sqlite_url):
 
 
 @pytest.mark.anyio
+async def test_a_glance_sees_the_last_commit_and_changes_nothing(database):
+    await database.write(start_counter)
+    for n in range(3):
+        assert await database.glance(counter) == n
+        await database.write(increment)
+    with pytest.raises(DBAPIError):
+        await database.glance(increment)
+    assert await database.glance(counter) == 3
+
+
+@pytest.mark.anyio
 async def test_closing_finishes_what_was_asked_for(database):
     await database.write(start_counter)
     asked = [asyncio.ensure_future(database.write(increment)) for _ in range(20)]

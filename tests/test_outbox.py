@@ -431,6 +431,28 @@ async def test_storing_is_sending_where_a_channel_stores(database_url, clock):
         assert chat.deliveries == []
 
 
+async def test_a_reply_is_stored_with_its_cause_unless_an_earlier_answer_still_waits(
+    database_url, clock
+):
+    chat = Chat(Capabilities(options=8, text_length=9, caption_length=9, stores=True))
+
+    def answer(tx, text):
+        now = clock()
+        return messages.answer(tx, contact(tx, "ana", now), "chat", Outbound(text=text), now)
+
+    async with running(database_url, chat, clock, start=False) as node:
+        async with node.bell.subscribe(["stored:chat:ana"]) as rings:
+            stored = await node.database.write(answer, "one")
+            assert (await node.row(stored)).status == "sent"
+            assert await rings.wait(5)
+        await node.put("a notification", lane=NOTIFICATION)  # no answer waits for one
+        assert await node.database.write(answer, "two") is not None
+        await node.put("a card")
+        assert await node.database.write(answer, "three") is None
+        seen = await node.database.glance(messages.after, "chat", "ana", 0)
+        assert [(one.id, one.message.text) for one in seen] == [(1, "one"), (2, "two")]
+
+
 async def test_what_stands_behind_a_stored_message_follows_at_once(database_url, clock):
     chat = Chat(Capabilities(options=8, text_length=9, caption_length=9, stores=True))
     async with running(database_url, chat, clock, start=False) as node:

@@ -30,14 +30,14 @@ def for_writers(url: URL) -> Engine:
     return sa.create_engine(url, pool_size=POSTGRES_WRITERS, max_overflow=0, pool_pre_ping=True)
 
 
-def for_readers(url: URL) -> Engine:
+def for_readers(url: URL, connections: int = READERS) -> Engine:
     if url.get_backend_name() == "sqlite":
-        engine = _sqlite(url, connections=READERS, begin=_begin)
+        engine = _sqlite(url, connections=connections, begin=_begin)
         event.listen(engine, "connect", _only_reads)
         return engine
     return sa.create_engine(
         url,
-        pool_size=READERS,
+        pool_size=connections,
         max_overflow=0,
         pool_pre_ping=True,
         execution_options={"postgresql_readonly": True},
