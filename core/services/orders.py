@@ -50,7 +50,6 @@ def count_order(
     if till_id is None and order.station is not None:
         till_id = attribution.till_of(tx, cafe.id, order.station)
     sent = Sent(cafe, source, order, till_id, key, arrived_at, staff_id)
-    refunds.one_at_a_time(tx, cafe.id, source, order.order_id)
     owner, earned = _owner(tx, sent), None
     if owner is not None:
         earned = awards.weigh(
@@ -115,6 +114,7 @@ _SAME_KEY = Prepared(
 
 def _counted_before(tx: Tx, sent: Sent, owner: attribution.Owner | None, now: datetime) -> Counted:
     order, cafe = sent.order, sent.cafe
+    refunds.one_at_a_time(tx, cafe.id, sent.source, order.order_id)
     row = tx.run(_SAME_ORDER, cafe=cafe.id, source=sent.source, order=order.order_id)
     if row is None:
         raise Conflict("this idempotency key was another order's")

@@ -18,7 +18,7 @@ from core.services import bonuses, ledger, programmes, returns, rewards
 from core.services.cafes import CafeRow
 from core.services.errors import Conflict, Invalid, TooMuch
 from core.services.notices import notify
-from core.storage.tables import orders, refunds
+from core.storage.tables import cafes, orders, refunds
 from core.storage.tx import Prepared, PreparedInsert, Row, Tx
 from core.storage.types import to_micros
 
@@ -74,7 +74,7 @@ def refund_order(
     before = _known(tx, cafe, source, refund, till_id, key)
     if before is not None:
         return before
-    effect, order = _PARKED, _order(tx, cafe.id, source, refund.order_id)
+    effect, order = _PARKED, _order_at_last(tx, cafe.id, source, refund.order_id)
     if order is not None:
         effect = _weigh(tx, order, _amount(refund, order, strict=key is not None))
     row = _insert(tx, cafe, source, refund, till_id, key, effect, now)
@@ -109,8 +109,8 @@ def count_parked(tx: Tx, cafe: CafeRow, source: str, order_id: str, now: datetim
 
 
 def one_at_a_time(tx: Tx, cafe_id: int, source: str, order_id: str) -> None:
-    """What concerns one order happens one after the other, or a refund could be parked in the very
-    moment that its order is counted. SQLite has one writer anyway."""
+    """What befalls an order that is there happens one after the other. SQLite has one writer
+    anyway."""
     if not tx.is_sqlite:
         tx.run(_ONE_AT_A_TIME, name=f"order:{cafe_id}:{source}:{order_id}")
 
@@ -314,6 +314,22 @@ _INSERT = PreparedInsert(
     postgresql.insert(refunds)
     .values({column.name: sa.bindparam(column.name) for column in _r if column.name != "id"})
     .on_conflict_do_nothing()
+)
+
+
+def _order_at_last(tx: Tx, cafe_id: int, source: str, order_id: str) -> _Order | None:
+    """None only where it isn't being counted in this very moment either, when it would not see the
+    refund that is parked now. Each order that is written shares its cafe's row with us: to have
+    that alone is to have waited for them all, and the next one waits for our commit."""
+    order = _order(tx, cafe_id, source, order_id)
+    if order is None and not tx.is_sqlite:
+        tx.run(_CAFE_ALONE, cafe=cafe_id)
+        order = _order(tx, cafe_id, source, order_id)
+    return order
+
+
+_CAFE_ALONE = Prepared(
+    sa.select(cafes.c.id).where(cafes.c.id == sa.bindparam("cafe")).with_for_update()
 )
 
 

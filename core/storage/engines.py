@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Engine, make_url
 
 POSTGRES_WRITERS = 4
 READERS = 4
+
+PING_AFTER = 1.0
+"""Seconds without use after which a connection is asked whether it is still there."""
 
 PATIENCE = 10_000
 """Milliseconds for which SQLite waits for another process that writes."""
@@ -27,7 +32,7 @@ def parsed(url: str) -> URL:
 def for_writers(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, connections=1, begin=_begin_immediate)
-    return sa.create_engine(url, pool_size=POSTGRES_WRITERS, max_overflow=0, pool_pre_ping=True)
+    return _postgres(url, POSTGRES_WRITERS)
 
 
 def for_readers(url: URL, connections: int = READERS) -> Engine:
@@ -35,13 +40,30 @@ def for_readers(url: URL, connections: int = READERS) -> Engine:
         engine = _sqlite(url, connections=connections, begin=_begin)
         event.listen(engine, "connect", _only_reads)
         return engine
-    return sa.create_engine(
-        url,
-        pool_size=connections,
-        max_overflow=0,
-        pool_pre_ping=True,
-        execution_options={"postgresql_readonly": True},
-    )
+    return _postgres(url, connections, postgresql_readonly=True)
+
+
+def _postgres(url: URL, connections: int, **options: Any) -> Engine:
+    engine = sa.create_engine(url, pool_size=connections, max_overflow=0, execution_options=options)
+    event.listen(engine, "checkin", _note_the_time)
+    event.listen(engine, "checkout", _ping)
+    return engine
+
+
+def _note_the_time(connection: Any, record: Any) -> None:
+    record.info["idle_since"] = time.monotonic()
+
+
+def _ping(connection: Any, record: Any, fairy: Any) -> None:
+    """As `pool_pre_ping`, but only for a connection that was idle for a while: a busy server is
+    spared a round trip for every order."""
+    if time.monotonic() - record.info.get("idle_since", time.monotonic()) < PING_AFTER:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except psycopg.Error:
+        raise sa.exc.DisconnectionError from None  # the pool opens another
 
 
 def _sqlite(url: URL, *, connections: int, begin: Any) -> Engine:
