@@ -108,17 +108,19 @@ async def test_nothing_slips_between_reading_and_waiting(database_url):
             public_url="http://here",
             clock=clock,
         ).of("chat")
-        assert not await gateway.wait("ana", 0.05)
         ana = (await database.write(contacts.hear, "chat", Sender("ana"), clock())).id
-        assert await gateway.messages_after("ana", 0) == []
-        await database.write(messages.said, ana, "chat", "hello", clock())
-        assert await gateway.wait("ana", 0.05)  # it is there already
-        assert [m.message.text for m in await gateway.messages_after("ana", 0)] == ["hello"]
-        assert not await gateway.wait("ana", 0.05, after=1)
-        waiting = asyncio.create_task(gateway.wait("ana", 5, after=1))
-        await asyncio.sleep(0.05)
-        await database.write(messages.said, ana, "chat", "again", clock())
-        assert await waiting
+        async with gateway.listen("ana") as stored:
+            assert not await stored(0.05)
+            assert await gateway.messages_after("ana", 0) == []
+            await database.write(messages.said, ana, "chat", "hello", clock())
+            await asyncio.sleep(0.2)
+            assert await stored(0.05)  # it is there already
+            assert [m.message.text for m in await gateway.messages_after("ana", 0)] == ["hello"]
+            assert not await stored(0.05)
+            waiting = asyncio.create_task(stored(5))
+            await asyncio.sleep(0.05)
+            await database.write(messages.said, ana, "chat", "again", clock())
+            assert await waiting
 
 
 async def test_a_hold_is_one_nodes_and_goes_to_the_next_when_it_lets_go(postgres_url):
