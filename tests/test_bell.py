@@ -24,9 +24,10 @@ pytestmark = pytest.mark.anyio
 async def a_node(url):
     database = Database(url)
     bell = Bell(database)
-    bell.start()
-    if not database.is_sqlite:
-        assert await bell.wait("anything", 5)  # it listens now, and rings for what it missed
+    async with bell.subscribe(["anything"]) as rings:
+        bell.start()
+        if not database.is_sqlite:
+            assert await rings.wait(5)  # it listens now, and rings for what it missed
     try:
         yield database, bell
     finally:

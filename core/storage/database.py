@@ -1,8 +1,9 @@
 """Reading and writing, on SQLite and PostgreSQL alike.
 
 `await database.write(fn, …)` runs `fn(tx, …)` in a transaction of its own and returns after the
-commit; it may have to run a function again. On SQLite many share a commit (sqlite_writer.py), on
-PostgreSQL some run side by side (postgres_writer.py). Readers have a pool of their own.
+commit; it may have to run a function again. Where many wait they share a commit: on SQLite all of
+them (sqlite_writer.py), on PostgreSQL, where some run side by side, those of a kind
+(postgres_writer.py). Readers have a pool of their own.
 
 Why not the async drivers, and why one writer: docs/adr/0001-one-writer.md has the measurements.
 """
@@ -55,12 +56,12 @@ class Database:
 
     async def write(self, fn: Callable[Concatenate[Tx, P], T], *a: P.args, **k: P.kwargs) -> T:
         """Runs `fn(tx, …)`; returns its result after the commit, or raises what it raised."""
-        result: T = await self._writer.write(lambda tx: fn(tx, *a, **k))
+        result: T = await self._writer.write(fn, a, k)
         return result
 
     def write_now(self, fn: Callable[Concatenate[Tx, P], T], *a: P.args, **k: P.kwargs) -> T:
         """`write` for commands and tests that have no event loop."""
-        result: T = self._writer.now(lambda tx: fn(tx, *a, **k))
+        result: T = self._writer.now(fn, a, k)
         return result
 
     async def read(self, fn: Callable[Concatenate[Tx, P], T], *a: P.args, **k: P.kwargs) -> T:

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from core.storage.engines import AT_ONCE
-from core.storage.jobs import Function, Job, Tell, tell_of
+from core.storage.jobs import Function, Job, Tell, answer, fail, soon, tell_of
 from core.storage.tx import Tx
 
 GROUP = 128
@@ -51,26 +50,24 @@ class SqliteWriter:
         self._unusual = ThreadPoolExecutor(1, "writer")
         self._closed = False
 
-    async def write(self, fn: Function) -> Any:
+    async def write(self, fn: Function, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         if self._closed:
             raise RuntimeError("the database is closed")
         loop = asyncio.get_running_loop()
         line = self._lines.get(loop)
         if line is None:
             line = self._lines[loop] = _Line(loop)
-        job = Job(fn, loop.create_future())
+        job = Job(fn, args, kwargs, loop.create_future())
         line.waiting.append(job)
         if not line.busy:
             line.busy = True
             loop.call_soon(self._gather, line, 0)
         return await job.future  # type: ignore[misc]
 
-    def now(self, fn: Function) -> Any:
-        job = Job(fn)
+    def now(self, fn: Function, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        job = Job(fn, args, kwargs)
         self._carry_out([job])
-        if job.error is not None:
-            raise job.error
-        return job.result
+        return job.outcome()
 
     def close(self) -> None:
         """Finishes what waits; the loops may stand still meanwhile."""
@@ -80,7 +77,7 @@ class SqliteWriter:
         for line in self._lines.values():
             while group := line.take():
                 self._carry_out(group)
-                _soon(line.loop, _answer, group)
+                soon(line.loop, answer, group)
 
     # -- on the event loop -----------------------------------------------------------------------
 
@@ -108,7 +105,7 @@ class SqliteWriter:
     def _hand(self, thread: ThreadPoolExecutor, line: _Line, do: Any, *args: Any) -> None:
         def then() -> None:
             do(*args)
-            _soon(line.loop, self._written, line, args[0])
+            soon(line.loop, self._written, line, args[0])
 
         thread.submit(then)
 
@@ -130,7 +127,7 @@ class SqliteWriter:
         return connection
 
     def _written(self, line: _Line, group: Sequence[Job]) -> None:
-        _answer(group)
+        answer(group)
         self._gather(line, 0)
 
     # -- in a thread -----------------------------------------------------------------------------
@@ -140,7 +137,7 @@ class SqliteWriter:
             with connection:
                 connection.commit()
         except Exception as error:
-            _fail(group, error)
+            fail(group, error)
         finally:
             self._connection_free.release()
         tell_of(group, self._tell)
@@ -155,22 +152,5 @@ class SqliteWriter:
                 for job in group:
                     run(job, Tx(connection))
         except Exception as error:
-            _fail(group, error)
+            fail(group, error)
         tell_of(group, self._tell)
-
-
-def _fail(group: Sequence[Job], error: Exception) -> None:
-    for job in group:
-        job.error = error
-
-
-def _answer(group: Sequence[Job]) -> None:
-    for job in group:
-        job.answer()
-
-
-def _soon(loop: asyncio.AbstractEventLoop, do: Callable[..., None], *args: Any) -> None:
-    """One wake-up of the loop for a whole group: one for each would cost more than an order's
-    statements."""
-    with suppress(RuntimeError):  # the loop has just closed
-        loop.call_soon_threadsafe(do, *args)

@@ -175,10 +175,10 @@ class Tx:
         self._raw().execute("ROLLBACK TO SAVEPOINT one")
         self._raw().execute("RELEASE SAVEPOINT one")
 
-    def flush(self) -> None:
-        """Last thing before the commit: PostgreSQL carries the rings to the other nodes."""
-        if self.rings and not self.is_sqlite:
-            self._raw().execute(_NOTIFY, (list(dict.fromkeys(self.rings)),))
+    def tell_other_nodes(self, rings: Sequence[str]) -> None:
+        """Last thing before the commit: PostgreSQL carries the rings there."""
+        if rings and not self.is_sqlite:
+            self._raw().execute(_NOTIFY, (list(dict.fromkeys(rings)),))
 
     def _raw(self) -> Any:
         if self._cursor is None:
