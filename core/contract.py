@@ -641,4 +641,4 @@ class Pos(Protocol):
     async def check(self) -> Sequence[Finding]: ...
 
     def cafes(self) -> Sequence[str]:
-        """The slugs of the cafes that this adapter is set up for, the same as long as the server runs."""
+        """The slugs of the cafes that this adapter is set up for, the same while it runs."""
