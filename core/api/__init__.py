@@ -25,7 +25,8 @@ from core.services import claims, orders, refunds
 from core.services.errors import Invalid, Refusal
 from core.services.identify import Identified, identify
 from core.services.paid_orders import Counted, PaidOrder
-from core.services.refunds import OrderRefund, Refunded
+from core.services.refund_rows import OrderRefund
+from core.services.refunds import Refunded
 from core.services.visits import Proof
 from core.storage.database import Database
 from core.storage.tx import Tx

@@ -14,10 +14,10 @@ from core.contract import OrderPaid
 from core.domain.earning import Item
 from core.domain.money import nearest_minor, to_minor
 from core.domain.phones import noted_phone
-from core.services import refunds
 from core.services.cafes import CafeRow
 from core.services.errors import Invalid, WrongCurrency
 
+ID_LENGTH = 200
 MOST_LINES = 500
 MOST_PIECES = Decimal(10**6)
 NAME_LENGTH = 200
@@ -80,12 +80,17 @@ def paid_order(event: OrderPaid, cafe_currency: str) -> PaidOrder:
 
 def checked(cafe: CafeRow, order: PaidOrder) -> PaidOrder:
     """The order as it can be kept; refuses what can't be one."""
-    refunds.check_id(order.order_id, "order")
+    check_id(order.order_id, "order")
     if order.currency != cafe.currency:
         raise WrongCurrency(f"{cafe.slug} takes {cafe.currency}, not {order.currency}")
     if len(order.lines) > MOST_LINES:
         raise Invalid(f"an order has at most {MOST_LINES} lines")
     return replace(order, lines=tuple(map(_clean, order.lines))) if order.lines else order
+
+
+def check_id(text: str, what: str) -> None:
+    if not text or len(text) > ID_LENGTH or not text.isprintable():
+        raise Invalid(f"the id of the {what} is 1 to {ID_LENGTH} printable characters")
 
 
 def _clean(item: Item) -> Item:

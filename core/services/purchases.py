@@ -26,7 +26,7 @@ from core.services import (
 )
 from core.services.errors import Rejected, TooLate, UnknownOrder, UnknownVisit
 from core.services.paid_orders import Counted, PaidOrder
-from core.services.refunds import OrderRefund
+from core.services.refund_rows import OrderRefund
 from core.services.returns import UNDO_WITHIN
 from core.services.till_sessions import TillSession
 from core.services.visits import VisitRow

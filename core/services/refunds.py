@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from core.contract import OrderRefunded, OrderTakenBack
 from core.domain.money import to_minor
-from core.domain.refunding import Given, TakenBack, take_back
-from core.services import bonuses, ledger, programmes, returns, rewards
+from core.domain.refunding import TakenBack, take_back
+from core.services import bonuses, ledger, programmes, refund_rows, returns, rewards
 from core.services.cafes import CafeRow
 from core.services.errors import Conflict, Invalid, TooMuch
 from core.services.notices import notify
-from core.storage.tables import cafes, orders, refunds
-from core.storage.tx import Prepared, PreparedInsert, Row, Tx
-from core.storage.types import to_micros
-
-ID_LENGTH = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderRefund:
-    """`amount_minor` of the order was given back; None: all that is left of it."""
-
-    order_id: str
-    refund_id: str
-    amount_minor: int | None = None
+from core.services.paid_orders import check_id
+from core.services.refund_rows import Order, OrderRefund
+from core.storage.tables import orders, refunds
+from core.storage.tx import Prepared, Row, Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +62,25 @@ def refund_order(
     before = _known(tx, cafe, source, refund, till_id, key)
     if before is not None:
         return before
-    effect, order = _PARKED, _order_at_last(tx, cafe.id, source, refund.order_id)
+    effect, order = _PARKED, refund_rows.order_at_last(tx, cafe.id, source, refund.order_id)
     if order is not None:
         effect = _weigh(tx, order, _amount(refund, order, strict=key is not None))
-    row = _insert(tx, cafe, source, refund, till_id, key, effect, now)
+    response = _answer(refund, effect)
+    row = refund_rows.insert(
+        tx,
+        refund,
+        cafe_id=cafe.id,
+        source=source,
+        till_id=till_id,
+        key=key,
+        order_row=effect.order_row,
+        amount_minor=refund.amount_minor if order is None else effect.amount_minor,
+        points=effect.taken.points,
+        response=response,
+        now=now,
+    )
     if row is None:
         raise Conflict("this refund, or its key, is being used for another order")
-    response = _answer(refund, effect)
     if order is not None and _carry_out(tx, cafe, order, effect, row, now) and effect.account:
         response = _answer_again(tx, row, response, effect.account)
     return Refunded(response, duplicate=False, parked=order is None)
@@ -88,10 +88,9 @@ def refund_order(
 
 def count_parked(tx: Tx, cafe: CafeRow, source: str, order_id: str, now: datetime) -> bool:
     """The order has come: the refunds that were here before it count now. False: none was."""
-    waiting = tx.run_all(_WAITING, cafe=cafe.id, source=source, order=order_id)
-    for row_id, refund_id, amount_minor in waiting:
-        refund = OrderRefund(order_id=order_id, refund_id=refund_id, amount_minor=amount_minor)
-        order = _order(tx, cafe.id, source, order_id)
+    waiting = refund_rows.parked(tx, cafe.id, source, order_id)
+    for row_id, refund in waiting:
+        order = refund_rows.order(tx, cafe.id, source, order_id)
         assert order is not None
         effect = _weigh(tx, order, _amount(refund, order, strict=False))
         tx.execute(
@@ -118,11 +117,6 @@ def one_at_a_time(tx: Tx, cafe_id: int, source: str, order_id: str) -> None:
 _ONE_AT_A_TIME = Prepared(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"))
 
 
-def check_id(text: str, what: str) -> None:
-    if not text or len(text) > ID_LENGTH or not text.isprintable():
-        raise Invalid(f"the id of the {what} is 1 to {ID_LENGTH} printable characters")
-
-
 def _check(refund: OrderRefund) -> None:
     check_id(refund.order_id, "order")
     check_id(refund.refund_id, "refund")
@@ -131,21 +125,6 @@ def _check(refund: OrderRefund) -> None:
 
 
 # -- what a refund does ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    row: int
-    order_id: str
-    guest_id: int | None
-    programme_id: int | None
-    total_minor: int
-    refunded_minor: int
-    given: Given
-
-    @property
-    def left_minor(self) -> int:
-        return max(0, self.total_minor - self.refunded_minor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +145,7 @@ class _Effect:
 _PARKED = _Effect(None, None, TakenBack(0, 0))
 
 
-def _amount(refund: OrderRefund, order: _Order, *, strict: bool) -> int:
+def _amount(refund: OrderRefund, order: Order, *, strict: bool) -> int:
     if refund.amount_minor is None:
         return order.left_minor
     if strict and refund.amount_minor > order.left_minor:
@@ -174,7 +153,7 @@ def _amount(refund: OrderRefund, order: _Order, *, strict: bool) -> int:
     return min(refund.amount_minor, order.left_minor)
 
 
-def _weigh(tx: Tx, order: _Order, amount_minor: int) -> _Effect:
+def _weigh(tx: Tx, order: Order, amount_minor: int) -> _Effect:
     if order.guest_id is None or order.programme_id is None:
         return _Effect(order.row, amount_minor, TakenBack(0, 0))
     guest = ledger.holder(tx, order.guest_id)
@@ -183,7 +162,7 @@ def _weigh(tx: Tx, order: _Order, amount_minor: int) -> _Effect:
 
 
 def _carry_out(
-    tx: Tx, cafe: CafeRow, order: _Order, effect: _Effect, refund_row: int, now: datetime
+    tx: Tx, cafe: CafeRow, order: Order, effect: _Effect, refund_row: int, now: datetime
 ) -> bool:
     """True: rewards that were used on the order have come back."""
     assert effect.amount_minor is not None
@@ -267,91 +246,19 @@ def tell(
     )
 
 
-# -- rows ------------------------------------------------------------------------------------------
-
-_o, _r = orders.c, refunds.c
-
-_ORDER = Prepared(
-    sa.select(
-        _o.id,
-        _o.guest_id,
-        _o.programme_id,
-        _o.total_minor,
-        _o.refunded_minor,
-        _o.points,
-        _o.carry_minor,
-        _o.earned_minor,
-    )
-    .where(
-        _o.cafe_id == sa.bindparam("cafe"),
-        _o.source == sa.bindparam("source"),
-        _o.order_id == sa.bindparam("order"),
-    )
-    .with_for_update()
-)
-_WAITING = Prepared(
-    sa.select(_r.id, _r.refund_id, _r.amount_minor)
-    .where(
-        _r.cafe_id == sa.bindparam("cafe"),
-        _r.source == sa.bindparam("source"),
-        _r.order_id == sa.bindparam("order"),
-        _r.order_row.is_(None),
-    )
-    .order_by(_r.id)
-)
-_BEFORE = sa.select(_r.fingerprint, _r.response, _r.order_row)
-_SAME_REFUND = Prepared(
-    _BEFORE.where(
-        _r.cafe_id == sa.bindparam("cafe"),
-        _r.source == sa.bindparam("source"),
-        _r.refund_id == sa.bindparam("refund"),
-    )
-)
-_SAME_KEY = Prepared(
-    _BEFORE.where(_r.till_id == sa.bindparam("till"), _r.idempotency_key == sa.bindparam("key"))
-)
-_INSERT = PreparedInsert(
-    postgresql.insert(refunds)
-    .values({column.name: sa.bindparam(column.name) for column in _r if column.name != "id"})
-    .on_conflict_do_nothing()
-)
-
-
-def _order_at_last(tx: Tx, cafe_id: int, source: str, order_id: str) -> _Order | None:
-    """None only where it isn't being counted in this very moment either, when it would not see the
-    refund that is parked now. Each order that is written shares its cafe's row with us: to have
-    that alone is to have waited for them all, and the next one waits for our commit."""
-    order = _order(tx, cafe_id, source, order_id)
-    if order is None and not tx.is_sqlite:
-        tx.run(_CAFE_ALONE, cafe=cafe_id)
-        order = _order(tx, cafe_id, source, order_id)
-    return order
-
-
-_CAFE_ALONE = Prepared(
-    sa.select(cafes.c.id).where(cafes.c.id == sa.bindparam("cafe")).with_for_update()
-)
-
-
-def _order(tx: Tx, cafe_id: int, source: str, order_id: str) -> _Order | None:
-    row = tx.run(_ORDER, cafe=cafe_id, source=source, order=order_id)
-    if row is None:
-        return None
-    row_id, guest_id, programme_id, total, refunded, points, carry, earned = row
-    given = Given(points, carry, earned, returned_minor=refunded - (total - earned))
-    return _Order(row_id, order_id, guest_id, programme_id, total, refunded, given)
+# -- what is said of it ----------------------------------------------------------------------------
 
 
 def _known(
     tx: Tx, cafe: CafeRow, source: str, refund: OrderRefund, till_id: int | None, key: str | None
 ) -> Refunded | None:
     """What was said of this refund when it came first. Conflict."""
-    row = tx.run(_SAME_REFUND, cafe=cafe.id, source=source, refund=refund.refund_id)
+    row = refund_rows.of_name(tx, cafe.id, source, refund.refund_id)
     if key is None:
         return None if row is None else _repeated(row)
-    of_key = tx.run(_SAME_KEY, till=till_id, key=key)
+    of_key = refund_rows.of_key(tx, till_id, key)
     for found in (row, of_key):
-        if found is not None and bytes(found[0]) != _fingerprint(refund):
+        if found is not None and bytes(found[0]) != refund_rows.fingerprint(refund):
             raise Conflict("this refund, or its key, came before with other data")
     found = row or of_key
     return None if found is None else _repeated(found)
@@ -360,34 +267,6 @@ def _known(
 def _repeated(row: Row) -> Refunded:
     _, response, order_row = row
     return Refunded(orjson.loads(response), duplicate=True, parked=order_row is None)
-
-
-def _insert(
-    tx: Tx,
-    cafe: CafeRow,
-    source: str,
-    refund: OrderRefund,
-    till_id: int | None,
-    key: str | None,
-    effect: _Effect,
-    now: datetime,
-) -> int | None:
-    """The new row's id; None where another order's refund took the id or the key just now."""
-    return tx.insert(
-        _INSERT,
-        cafe_id=cafe.id,
-        source=source,
-        order_id=refund.order_id,
-        refund_id=refund.refund_id,
-        till_id=till_id,
-        idempotency_key=key,
-        fingerprint=_fingerprint(refund),
-        order_row=effect.order_row,
-        amount_minor=refund.amount_minor if effect.order_row is None else effect.amount_minor,
-        points=effect.taken.points,
-        received_at=to_micros(now),
-        response=orjson.dumps(_answer(refund, effect)).decode(),
-    )
 
 
 def _answer(refund: OrderRefund, effect: _Effect) -> dict[str, Any]:
@@ -400,9 +279,3 @@ def _answer(refund: OrderRefund, effect: _Effect) -> dict[str, Any]:
     if effect.order_row is None:
         answer["status"] = "parked"
     return answer
-
-
-def _fingerprint(refund: OrderRefund) -> bytes:
-    """Tells the same refund from another under its name."""
-    said = (refund.order_id, refund.refund_id, refund.amount_minor)
-    return hashlib.blake2b(orjson.dumps(said), digest_size=16).digest()

@@ -8,8 +8,8 @@ from core.contract import Fetch, OrderPaid, OrderRefunded, TillEvent
 from core.services import cafes, eventlog, tasks
 from core.services.errors import Refusal
 from core.services.orders import count_order
-from core.services.paid_orders import paid_order
-from core.services.refunds import check_id, order_refund, refund_order
+from core.services.paid_orders import check_id, paid_order
+from core.services.refunds import order_refund, refund_order
 from core.storage.tx import Tx
 from core.storage.types import storable
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from core.domain.earning import Item
 from core.keys import Keys
 from core.services import cafes, claims, guests, ledger, orders, paid_orders, refunds, tills, visits
+from core.services.refund_rows import OrderRefund
 from core.storage import tables
 from core.storage.tx import Tx
 
@@ -103,9 +104,7 @@ class Shop:
             self.tx,
             cafe=self.cafe,
             source=source,
-            refund=refunds.OrderRefund(
-                order_id=order_id, refund_id=refund_id, amount_minor=amount_minor
-            ),
+            refund=OrderRefund(order_id=order_id, refund_id=refund_id, amount_minor=amount_minor),
             till_id=self.bar if source == "api" else None,
             key=(key or f"key of {refund_id}") if source == "api" else None,
             now=NOW + minute * MINUTE,
