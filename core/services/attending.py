@@ -12,20 +12,28 @@ import sqlalchemy as sa
 
 from core.domain.redeeming import OPEN, Status
 from core.domain.visits import VISIT
-from core.services import coupons, guests, ledger, purchases, redemptions, returns, rewards, visits
+from core.services import (
+    coupons,
+    guests,
+    ledger,
+    purchases,
+    redemption_rows,
+    returns,
+    rewards,
+    visits,
+)
 from core.services import spending as spend
 from core.services.claims import CLAIM_WITHIN
 from core.services.coupons import State
 from core.services.errors import UnknownVisit
-from core.services.redemptions import Item
+from core.services.redemption_rows import Item
 from core.services.rewards import Offered
 from core.services.till_sessions import TillSession
 from core.services.visits import Proof, VisitRow
-from core.storage.tables import orders
-from core.storage.tables import redemptions as redemption_rows
+from core.storage.tables import orders, redemptions
 from core.storage.tx import Tx
 
-_o, _r = orders.c, redemption_rows.c
+_o, _r = orders.c, redemptions.c
 
 
 class Bought(NamedTuple):
@@ -138,13 +146,13 @@ def _undo_until(row: sa.Row[Any]) -> datetime | None:
 def _redeemed(tx: Tx, visit: VisitRow, now: datetime) -> list[Redeemed]:
     """The newest first; of one that is open, those that still are."""
     rows = tx.execute(
-        sa.select(redemption_rows).where(_r.visit_id == visit.id).order_by(_r.id.desc())
+        sa.select(redemptions).where(_r.visit_id == visit.id).order_by(_r.id.desc())
     ).all()
     return [
         Redeemed(
             id=row.public_id,
             status="expired" if row.status in OPEN and row.expires_at <= now else row.status,
-            rewards=redemptions.items(tx, row.id),
+            rewards=redemption_rows.items(tx, row.id),
             points=row.points,
             at=row.confirmed_at or row.created_at,
             expires_at=row.expires_at,

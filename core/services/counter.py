@@ -22,6 +22,7 @@ from core.services import (
     identify,
     ledger,
     lockout,
+    redemption_rows,
     redemptions,
     rewards,
     spending,
@@ -40,7 +41,7 @@ from core.services.errors import (
 )
 from core.services.identify import Named
 from core.services.messages import ANSWER
-from core.services.redemptions import Item, Row
+from core.services.redemption_rows import Item, Row
 from core.services.tills import Till
 from core.services.visits import Proof
 from core.storage.tables import guests
@@ -126,9 +127,9 @@ def scan(
     if row_id is None:
         lockout.count_wrong_code(tx, till, now)
         return UnknownCode("Nobody has picked this. Ask the guest to show it again.")
-    row, _ = redemptions.locked(tx, row_id)
+    row, _ = redemption_rows.locked(tx, row_id)
     if row.programme_id != till.cafe.programme_id:
-        return redemptions.unknown()
+        return redemption_rows.unknown()
     over = _confirmed_before(row) or row.over(now)
     if over is not None:
         return over
@@ -139,7 +140,7 @@ def scan(
         .where(_r.id == row.id)
         .values(cafe_id=row.cafe_id, till_id=row.till_id, visit_id=row.visit_id)
     )
-    redemptions.ring(tx, row)
+    redemption_rows.ring(tx, row)
     return _picked(tx, till, row, visit.public_id, language)
 
 
@@ -176,13 +177,13 @@ def start(
         visit_id=found.id,
     )
     if row.status == "awaiting_guest":
-        redemptions.log(tx, "redeem_asked", row, now, staff_id=staff_id)
-        redemptions.tell(
+        redemption_rows.log(tx, "redeem_asked", row, now, staff_id=staff_id)
+        redemption_rows.tell(
             tx, row, "redemption_question", now, lane=ANSWER, expires_at=row.expires_at
         )
     else:
-        redemptions.log(tx, "redeem_held", row, now, staff_id=staff_id)
-    redemptions.ring(tx, row)
+        redemption_rows.log(tx, "redeem_held", row, now, staff_id=staff_id)
+    redemption_rows.ring(tx, row)
     return _picked(tx, till, row, visit, language)
 
 
@@ -217,9 +218,9 @@ def confirm(
     _keep(tx, row, answer, key, staff_id, now)
     _take(tx, row, account, now)
     coupons.want(tx, row, till.cafe.slug, now)
-    redemptions.log(tx, "redeem_confirmed", row, now, staff_id=staff_id, cafe=till.cafe.slug)
-    redemptions.tell(tx, row, "redemption_confirmed", now, points=-row.points)
-    redemptions.ring(tx, row)
+    redemption_rows.log(tx, "redeem_confirmed", row, now, staff_id=staff_id, cafe=till.cafe.slug)
+    redemption_rows.tell(tx, row, "redemption_confirmed", now, points=-row.points)
+    redemption_rows.ring(tx, row)
     return answer
 
 
@@ -234,8 +235,8 @@ def cancel(
         raise refusal
     if row.status in OPEN:
         row = row._replace(cafe_id=till.cafe.id, till_id=till.id)
-        redemptions.close(tx, row, "cancelled", now, by="till", staff_id=staff_id)
-        redemptions.tell(tx, row, "redemption_cancelled", now)
+        redemption_rows.close(tx, row, "cancelled", now, by="till", staff_id=staff_id)
+        redemption_rows.tell(tx, row, "redemption_cancelled", now)
     return Ended(row.public_id, "cancelled", row.points, account.balance)
 
 
@@ -253,7 +254,7 @@ def _keep(
 ) -> None:
     try:
         with tx.alone():
-            redemptions.move(
+            redemption_rows.move(
                 tx,
                 row,
                 "confirmed",
@@ -279,7 +280,7 @@ def _take(tx: Tx, row: Row, account: ledger.Account, now: datetime) -> None:
         points=-row.points,
         because=[
             {"rule": "reward", "points": -item.cost, "names": item.names}
-            for item in redemptions.items(tx, row.id)
+            for item in redemption_rows.items(tx, row.id)
         ],
         now=now,
     )
@@ -293,7 +294,7 @@ def _found(tx: Tx, proof: Proof, text: str) -> int | None:
     token = redeeming.scanned(text) if proof == "qr" else None
     code = redeeming.typed(text) if proof == "code" else None
     if token is not None:
-        which = _r.token_hash == redemptions.hash_of(token)
+        which = _r.token_hash == redemption_rows.hash_of(token)
     elif code is not None:
         which = _r.code == code
     else:
@@ -305,7 +306,7 @@ def _found(tx: Tx, proof: Proof, text: str) -> int | None:
 def _locked(tx: Tx, till: Till, public_id: str) -> tuple[Row, ledger.Account]:
     """A redemption of the programme that the till's cafe is in."""
     of_programme = _r.programme_id == till.cafe.programme_id
-    return redemptions.locked(tx, redemptions.row_of(tx, public_id, of_programme))
+    return redemption_rows.locked(tx, redemption_rows.row_of(tx, public_id, of_programme))
 
 
 def _visit(tx: Tx, till: Till, row: Row, proof: Proof, now: datetime) -> visits.VisitRow:
@@ -363,7 +364,7 @@ def _who_and_what(
         )
     ).one()
     w = words(best_language(language) if language else guest.language)
-    given = tuple(_given(item, till.cafe.currency, w) for item in redemptions.items(tx, row.id))
+    given = tuple(_given(item, till.cafe.currency, w) for item in redemption_rows.items(tx, row.id))
     return Named(guest.public_id, guest.name, guest.language), given
 
 

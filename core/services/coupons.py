@@ -23,8 +23,8 @@ from core.domain import redeeming
 from core.domain.money import to_major
 from core.i18n import words
 from core.phrases import counted
-from core.services import redemptions, tasks
-from core.services.redemptions import Item, Row
+from core.services import redemption_rows, tasks
+from core.services.redemption_rows import Item, Row
 from core.services.tasks import Task
 from core.storage.tables import cafes, guests
 from core.storage.tables import redemptions as rows
@@ -85,7 +85,7 @@ def state(tx: Tx, public_id: str, now: datetime) -> State | None:
 def want(tx: Tx, row: Row, cafe: str, now: datetime) -> None:
     """`row` was just confirmed at the cafe with this slug: for its discount a coupon is asked for.
     What a single coupon can't say is taken off by hand."""
-    discounts = [item for item in redemptions.items(tx, row.id) if item.kind != "product"]
+    discounts = [item for item in redemption_rows.items(tx, row.id) if item.kind != "product"]
     if not discounts:
         return
     if _one_coupon(discounts) is None:
@@ -102,7 +102,7 @@ def void(tx: Tx, row: Row, now: datetime) -> None:
     if kept is None:
         return
     if kept["status"] == "ready":
-        redemptions.log(tx, "coupon_void", row, now)
+        redemption_rows.log(tx, "coupon_void", row, now)
     _keep(tx, row, {**kept, "status": "void"})
 
 
@@ -128,11 +128,11 @@ def given(tx: Tx, task: Task, coupon: Coupon, now: datetime) -> None:
     row, kept = _locked(tx, task)
     if kept["status"] == "asked" and now < task.arrived_at + ASKED_FOR:
         _keep(tx, row, {**kept, "status": "ready", "code": storable(coupon.code)})
-        redemptions.log(tx, "coupon_given", row, now)
-        redemptions.ring(tx, row)
+        redemption_rows.log(tx, "coupon_given", row, now)
+        redemption_rows.ring(tx, row)
     else:
         _without(tx, row, kept, "late", now)
-        redemptions.log(tx, "coupon_late", row, now)
+        redemption_rows.log(tx, "coupon_late", row, now)
     tasks.done(tx, task)
 
 
@@ -151,15 +151,15 @@ def _without(
         return
     _keep(tx, row, {**kept, "status": "by_hand"})
     if why is not None:
-        redemptions.log(tx, "coupon_missing", row, now, why=why, **more)
-    redemptions.ring(tx, row)
+        redemption_rows.log(tx, "coupon_missing", row, now, why=why, **more)
+    redemption_rows.ring(tx, row)
 
 
 # -- rows ------------------------------------------------------------------------------------------
 
 
 def _locked(tx: Tx, task: Task) -> tuple[Row, dict[str, Any]]:
-    row, _ = redemptions.locked(tx, redemptions.row_of(tx, task.ref, sa.true()))
+    row, _ = redemption_rows.locked(tx, redemption_rows.row_of(tx, task.ref, sa.true()))
     return row, _kept(tx, row) or {"status": "void"}
 
 
@@ -178,7 +178,7 @@ def _one_coupon(discounts: list[Item]) -> redeeming.Off | None:
 
 def _discount(tx: Tx, row: Row) -> Discount:
     """Its name in the guest's language: they read it on the receipt."""
-    discounts = [item for item in redemptions.items(tx, row.id) if item.kind != "product"]
+    discounts = [item for item in redemption_rows.items(tx, row.id) if item.kind != "product"]
     off = _one_coupon(discounts)
     assert off is not None, "what no coupon can say is not asked for"
     currency = tx.scalar(sa.select(cafes.c.currency).where(cafes.c.id == row.cafe_id))

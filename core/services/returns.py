@@ -9,10 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from core.services import coupons, ledger, redemptions, referrals, rewards
+from core.services import coupons, ledger, redemption_rows, referrals, rewards
 from core.services.errors import TooLate, UnknownRedemption
 from core.services.ledger import Account
-from core.services.redemptions import Row
+from core.services.redemption_rows import Row
 from core.services.tills import Till
 from core.storage.tables import orders
 from core.storage.tables import redemptions as rows
@@ -62,7 +62,7 @@ def give_back(tx: Tx, order_row: int, now: datetime) -> bool:
     found = named or tx.run_all(_OF_VISIT, order=order_row)
     returned = referrals.take_back(tx, order_row, now)
     for one in found:
-        row, account = redemptions.locked(tx, one[0])
+        row, account = redemption_rows.locked(tx, one[0])
         if row.status == "confirmed":
             _return(tx, row, account, now, order=order_row)
             returned = True
@@ -72,11 +72,11 @@ def give_back(tx: Tx, order_row: int, now: datetime) -> bool:
 def undo(tx: Tx, *, till: Till, public_id: str, now: datetime, staff_id: int | None = None) -> int:
     """The cashier confirmed by mistake: within two minutes it comes back. The new balance; once
     more changes nothing. UnknownRedemption, TooLate."""
-    row_id = redemptions.row_of(tx, public_id, _r.cafe_id == till.cafe.id)
-    row, account = redemptions.locked(tx, row_id)
+    row_id = redemption_rows.row_of(tx, public_id, _r.cafe_id == till.cafe.id)
+    row, account = redemption_rows.locked(tx, row_id)
     confirmed_at = tx.scalar(sa.select(_r.confirmed_at).where(_r.id == row.id))
     if confirmed_at is None:
-        raise redemptions.unknown()
+        raise redemption_rows.unknown()
     if row.status == "returned":
         return account.balance
     if now - confirmed_at > UNDO_WITHIN:
@@ -96,14 +96,14 @@ def _return(tx: Tx, row: Row, account: Account, now: datetime, **why: Any) -> in
         points=row.points,
         because=[
             {"rule": "returned", "points": item.cost, "names": item.names}
-            for item in redemptions.items(tx, row.id)
+            for item in redemption_rows.items(tx, row.id)
         ],
         now=now,
     )
-    redemptions.move(tx, row, "returned")
+    redemption_rows.move(tx, row, "returned")
     coupons.void(tx, row, now)
     rewards.move_stock(tx, row.id, +1)
-    redemptions.log(tx, "redeem_returned", row, now, **why)
-    redemptions.tell(tx, row, "redemption_returned", now, points=row.points)
-    redemptions.ring(tx, row)
+    redemption_rows.log(tx, "redeem_returned", row, now, **why)
+    redemption_rows.tell(tx, row, "redemption_returned", now, points=row.points)
+    redemption_rows.ring(tx, row)
     return balance
