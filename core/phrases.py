@@ -66,6 +66,20 @@ def signed(points: int, unit: str, words: Words) -> str:
     return ("+" if points > 0 else "") + words.points(points, unit)
 
 
+def balance(points: int, held: int, unit: str, words: Words) -> str:
+    """`Balance: 850 points`, and below it what of them is held, where anything is."""
+    line = words.text("Balance: {points}", points=words.points(points, unit))
+    return f"{line}\n{held_of(held, unit, words)}" if held else line
+
+
+def held_of(held: int, unit: str, words: Words) -> str:
+    """Beside a balance: what open redemptions hold of it; "" where they hold nothing."""
+    if not held:
+        return ""
+    points = words.points(held, unit)
+    return words.text("Including {points} held for what you've picked", points=points)
+
+
 def progress(balance: int, cost: int, words: Words) -> str:
     """`▓▓▓▓▓░░░░░ 525 / 1,000`; never fuller than it is, empty below zero."""
     full = min(max(balance, 0) * _BAR // cost, _BAR) if cost > 0 else _BAR

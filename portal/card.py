@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from core.domain import codes
 from core.i18n import Words, words
-from core.phrases import entry_text, name_in, signed
+from core.phrases import entry_text, held_of, name_in, signed
 from core.services import cards, standing
 from core.services.guests import Collecting
 from core.services.history import Page, Told
@@ -165,18 +165,20 @@ def _notice(told: Told, zone: ZoneInfo, w: Words) -> dict[str, str]:
 def _account(account: Account, w: Words) -> dict[str, Any]:
     """`progress` from 0 to 1 towards the next reward; None where there is none."""
     programme, following = account.programme, account.next
+    free = programme.balance - account.held
     progress, outlook = None, ""
     if following is not None:
-        progress = min(max(programme.balance / following.cost, 0), 1)
-        missing = w.points(following.cost - programme.balance, programme.unit)
+        progress = min(max(free / following.cost, 0), 1)
+        missing = w.points(following.cost - free, programme.unit)
         outlook = w.text(
             "{points} to go until “{reward}”.", points=missing, reward=name_in(following.names, w)
         )
-    elif programme.balance > 0:
+    elif free > 0:
         outlook = w.text("You've collected enough for every reward.")
     return {
         "programme": programme.programme,
         "balance": w.points(programme.balance, programme.unit),
+        "held": held_of(account.held, programme.unit, w),
         "progress": progress,
         "outlook": outlook,
         **card_rewards.in_words(account, w),

@@ -225,6 +225,23 @@ def test_cancelled_on_the_page_the_points_are_free_again(
     assert next(states(http, token))["accounts"][0]["available"] == 2500
 
 
+def test_what_is_held_stands_beside_the_balance_and_what_is_free_counts(
+    malva: Running, http: httpx2.Client
+) -> None:
+    _, token = collector(malva, points=1400)
+    told = states(http, token)
+    assert next(told)["accounts"][0]["held"] == ""
+    pick(http, token, 1)
+    account = next(told)["accounts"][0]
+    assert account["balance"] == "1,400 points"
+    assert account["held"] == "Including 1,000 points held for what you've picked"
+    assert account["outlook"] == "600 points to go until “Free coffee”."
+    assert account["progress"] == 0.4
+    assert account["rewards"][0]["note"] == "600 points to go"
+    page = http.get(f"/card/{token}").text
+    assert '<p class="held">Including 1,000 points held' in page
+
+
 def test_what_can_t_be_had_is_said_in_the_guest_s_language(
     malva: Running, http: httpx2.Client
 ) -> None:

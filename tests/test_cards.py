@@ -12,6 +12,8 @@ from core.keys import Keys
 from core.services import cafes, cards, guests
 from core.storage import tables
 from core.storage.database import Database
+from tests.support.counter import Counter
+from tests.support.shop import KEYS as SHOP_KEYS
 
 NOW = datetime(2026, 11, 22, 12, 0, 10, tzinfo=UTC)  # ten seconds into a step
 STEP = timedelta(seconds=30)
@@ -221,6 +223,23 @@ def test_the_code_is_leased_when_the_card_is_handed_over_so_a_late_one_is_right(
         "Show it at the till: it is good for 50 seconds.\n"
         "Balance: 0 points"
     )
+
+
+def test_what_is_held_of_the_balance_stands_below_it_while_it_is_held(tx):
+    shop = Counter(tx)
+    ana = shop.collector(120)
+    shop.pick(ana)
+
+    def balance(minutes):
+        body, now = {"guest_id": ana, "refresh": False}, NOW + timedelta(minutes=minutes)
+        message, _ = cards.render_card(
+            tx, "card", body, keys=SHOP_KEYS, public_url=PUBLIC_URL, now=now
+        )
+        return message.text.split("\n")[2:]
+
+    held = "Including 100 points held for what you've picked"
+    assert balance(minutes=1) == ["Balance: 120 points", held]
+    assert balance(minutes=11) == ["Balance: 120 points"]
 
 
 def test_the_end_of_a_card_holds_no_code_and_offers_refresh_and_the_live_card(tx, chat):

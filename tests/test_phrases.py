@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.i18n import words
-from core.phrases import entry_text, name_in, progress, way_to
+from core.phrases import balance, entry_text, name_in, progress, way_to
 
 SPEND = {"rule": "spend", "points": 450, "spent_minor": 45000, "currency": "RSD"}
 COFFEE = {"rule": "product", "points": 20, "names": {"en": "Latte"}, "quantity": "1"}
@@ -46,6 +46,19 @@ def test_the_bar_is_never_fuller_than_the_balance(balance: int, cost: int, bar: 
 )
 def test_the_way_to_a_reward(language: str, sentence: str) -> None:
     assert way_to("Tea", 10, 9, "stamps", words(language)).split("\n")[1] == sentence
+
+
+@pytest.mark.parametrize(
+    ("language", "lines"),
+    [
+        ("en", "Balance: 9 stamps\nIncluding 1 stamp held for what you've picked"),
+        ("sr", "Stanje: 9 pečata\nOd toga odvojeno za izabrano: 1 pečat"),
+        ("ru", "Баланс: 9 штампов\nИз них отложено на выбранное: 1 штамп"),
+    ],
+)
+def test_what_of_a_balance_is_held_is_said_below_it(language: str, lines: str) -> None:
+    assert balance(9, 1, "stamps", words(language)) == lines
+    assert balance(9, 0, "stamps", words(language)) == lines.split("\n")[0]
 
 
 @pytest.mark.parametrize(

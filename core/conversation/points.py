@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from core import phrases
 from core.conversation import menu
 from core.conversation.speech import presented
 from core.conversation.types import NOTHING, Account, Balance, LoadPoints, PointsLoaded, State, Step
@@ -47,10 +48,11 @@ def _lines(account: Account, named: bool, w: Words) -> Iterator[str]:
     balance = account.balance
     if named:
         yield f"{balance.programme}:"
-    yield w.text("Balance: {points}", points=w.points(balance.points, balance.unit))
+    yield phrases.balance(balance.points, account.held, balance.unit, w)
     if account.reward:
         reward = account.reward
-        yield way_to(reward.name, reward.cost, balance.points, balance.unit, w)
+        free = balance.points - account.held
+        yield way_to(reward.name, reward.cost, free, balance.unit, w)
     for entry in account.entries:
         points = signed(entry.points, balance.unit, w)
         yield f"{w.date(entry.day)} · {points} · {entry_text(entry.kind, entry.because, w)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from core import phrases
 from core.contract import Option, Outbound
 from core.conversation import menu
 from core.conversation.types import State
@@ -82,7 +83,7 @@ def priced(reward: RewardView, unit: str, w: Words) -> str:
 def _head(shelf: Shelf, w: Words) -> Iterator[str]:
     if shelf.others:
         yield f"{shelf.programme}:"
-    yield w.text("Balance: {points}", points=w.points(shelf.balance, shelf.unit))
+    yield phrases.balance(shelf.balance, shelf.held, shelf.unit, w)
     for one in shelf.picked:
         yield w.text(
             "Picked and waiting for the till until {time}: {rewards}",

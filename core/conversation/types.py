@@ -254,11 +254,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A balance with its last entries, newest first; `reward` None: nothing left to save for."""
+    """A balance with its last entries, newest first; `reward` None: nothing left to save for.
+    `held`: points of it that wait for a till with what was picked."""
 
     balance: Balance
     reward: NextReward | None
     entries: tuple[Entry, ...]
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)

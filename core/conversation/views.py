@@ -66,7 +66,8 @@ class Picked:
 @dataclass(frozen=True, slots=True)
 class Shelf:
     """A programme's rewards, the cheapest first. `available` points can be picked from: the balance
-    without what `picked` holds. `others`: the other programmes with rewards, by id and name."""
+    without what is `held` for what was picked, in the chat or at a till. `others`: the other
+    programmes with rewards, by id and name."""
 
     programme_id: int
     programme: str
@@ -75,6 +76,7 @@ class Shelf:
     available: int
     rewards: Sequence[RewardView]
     picked: Sequence[Picked] = ()
+    held: int = 0
     others: Sequence[tuple[int, str]] = ()
 
 

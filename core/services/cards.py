@@ -14,11 +14,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from core import phrases
 from core.contract import Link, MalvaError, Option, Outbound
 from core.domain import codes
 from core.i18n import Words, words
 from core.keys import Keys
-from core.services import ledger, messages
+from core.services import ledger, messages, spending
 from core.services.guests import find
 from core.storage.tables import accounts, cafes, contacts, guests, leases, programmes
 from core.storage.tables import messages as outbox
@@ -173,8 +174,9 @@ def render_card(
             text=text, kind=kind, language=w.language, options=((refresh,),), links=(live,)
         ), None
     card = lease_code(tx, guest_id, keys, now)
+    held = spending.held(tx, guest_id, guest.programme_id, now)
     message = Outbound(
-        text=_card_text(w, guest, card, now),
+        text=_card_text(w, guest, held, card, now),
         kind=kind,
         language=w.language,
         options=((refresh, Option(MENU, w.text("Menu"))),) if body["refresh"] else (),
@@ -183,7 +185,7 @@ def render_card(
     return message, card.qr
 
 
-def _card_text(w: Words, guest: sa.Row[Any], card: Card, now: datetime) -> str:
+def _card_text(w: Words, guest: sa.Row[Any], held: int, card: Card, now: datetime) -> str:
     lines = [
         w.text("Your card: {code}", code=codes.shown(card.code)),
         w.count(
@@ -193,8 +195,7 @@ def _card_text(w: Words, guest: sa.Row[Any], card: Card, now: datetime) -> str:
         ),
     ]
     if guest.unit is not None:
-        balance = w.points(guest.balance or 0, guest.unit)
-        lines.append(w.text("Balance: {points}", points=balance))
+        lines.append(phrases.balance(guest.balance or 0, held, guest.unit, w))
     return "\n".join(lines)
 
 
@@ -208,6 +209,7 @@ def _face(tx: Tx, guest_id: int) -> sa.Row[Any]:
             guests.c.public_id,
             guests.c.language,
             guests.c.card_version,
+            programmes.c.id.label("programme_id"),
             programmes.c.unit,
             accounts.c.balance,
         )

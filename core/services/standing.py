@@ -26,12 +26,14 @@ class Account:
     """One programme: its balance, the next reward (None: there is none dearer), the latest
     movements.
 
+    held       points of the balance that wait for a till, with what was picked or what it started
     offers     rewards to pick, the cheapest first; `available` points can be picked from
     picked     what waits for a till to confirm it, the newest first
     expiring   when the next points expire, and how many; None: none soon
     """
 
     programme: Collecting
+    held: int
     next: RewardRow | None
     history: Page
     available: int
@@ -57,9 +59,9 @@ def of_token(
     guest_id = cards.guest_of_token(tx, token, keys)
     if guest_id is None:
         return None
-    picked = [one for one in redemptions.open_of(tx, guest_id, keys, now) if one.qr]
+    held = redemptions.open_of(tx, guest_id, keys, now)
     accounts = [
-        _account(tx, guest_id, one, entries, picked, now) for one in guests.collecting(tx, guest_id)
+        _account(tx, guest_id, one, entries, held, now) for one in guests.collecting(tx, guest_id)
     ]
     accounts.sort(key=lambda account: -account.programme.balance)
     guest = guests.profile(tx, guest_id)
@@ -71,19 +73,22 @@ def _account(
     guest_id: int,
     programme: Collecting,
     entries: int,
-    picked: Sequence[Redemption],
+    held: Sequence[Redemption],
     now: datetime,
 ) -> Account:
     id_ = programme.programme_id
     offered = rewards.active(tx, id_, now)
+    mine = [one for one in held if one.programme_id == id_]
+    points_held = sum(one.points for one in mine)
     dated = [one for one in lots.left(tx, guest_id, id_) if now < one[0] <= now + SOON]
     return Account(
         programme=programme,
-        next=rewards.next_reward(offered, programme.balance),
+        held=points_held,
+        next=rewards.next_reward(offered, programme.balance - points_held),
         history=history.page(tx, guest_id, id_, entries),
         available=spending.available(tx, guest_id, id_, now),
         offers=rewards.offers(tx, guest_id, id_, now),
-        picked=[one for one in picked if one.programme_id == id_],
+        picked=[one for one in mine if one.qr],
         expiring=dated[0] if dated else None,
     )
 

@@ -19,7 +19,7 @@ from core.conversation.types import (
     PointsLoaded,
     ShowCard,
 )
-from core.services import cafes, cards, contacts, guests, ledger, privacy, rewards
+from core.services import cafes, cards, contacts, guests, ledger, privacy, rewards, spending
 from core.services.guests import Collecting
 from core.talk.turn import Turn
 
@@ -67,7 +67,8 @@ def erase(turn: Turn, intention: Erase) -> Erased:
 
 def _account(turn: Turn, one: Collecting, most: int) -> Account:
     offered = rewards.active(turn.tx, one.programme_id, turn.now)
-    following = rewards.next_reward(offered, one.balance)
+    held = spending.held(turn.tx, turn.guest_id, one.programme_id, turn.now)
+    following = rewards.next_reward(offered, one.balance - held)
     zone = ZoneInfo(one.timezone or "UTC")
     return Account(
         balance=Balance(one.programme, one.balance, one.unit),
@@ -76,4 +77,5 @@ def _account(turn: Turn, one: Collecting, most: int) -> Account:
             Entry(entry.at.astimezone(zone).date(), entry.points, entry.kind, entry.because)
             for entry in ledger.last_entries(turn.tx, turn.guest_id, one.programme_id, most)
         ),
+        held=held,
     )

@@ -128,6 +128,7 @@ class Looking:
 
     def _read_shelf(self, of: Collecting) -> Shelf:
         turn, w = self._turn, words(self._guest.language)
+        held = [one for one in self._picked if one.programme_id == of.programme_id]
         return Shelf(
             programme_id=of.programme_id,
             programme=of.programme,
@@ -137,10 +138,11 @@ class Looking:
             rewards=[_reward(one, w) for one in self._offered[of]],
             picked=[
                 Picked(one.id, counted([item.names for item in one.items], w), until)
-                for one in self._picked
-                if one.programme_id == of.programme_id and one.qr
+                for one in held
+                if one.qr
                 for until in [w.time(one.expires_at, of.timezone or "UTC")]
             ],
+            held=sum(one.points for one in held),
             others=[(one.programme_id, one.programme) for one in self._offered if one is not of],
         )
 

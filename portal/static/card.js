@@ -130,6 +130,7 @@ function drawAccount(account, fresh) {
   const before = [...document.querySelectorAll(".account")].find((one) => one.querySelector("h2").textContent === account.programme);
   part("h2").textContent = account.programme;
   part(".balance").textContent = account.balance;
+  part(".held").textContent = account.held;
   part(".outlook").textContent = account.outlook;
   const bar = part("progress");
   bar.hidden = account.progress === null;

@@ -265,12 +265,14 @@ def test_a_pick_is_cancelled_on_the_card(malva: Running, pages: OpenPage) -> Non
     page.get_by_role("button", name="Free coffee").click()
     page.get_by_role("button", name="Get the code").click()
     expect(page.locator(".picked h2")).to_have_text("Free coffee")
+    expect(page.locator(".account .held")).to_contain_text("1,000 points held")
     expect(page.get_by_role("button", name="Any cake")).to_be_enabled()
     page.reload()
     expect(page.locator(".typed")).to_have_text(re.compile(r"^[A-Z2-9]{4}-[A-Z2-9]{4}$"))
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator(".news")).to_have_text("Cancelled: your points are free again.")
     expect(page.locator(".picked")).to_be_hidden()
+    expect(page.locator(".account .held")).to_be_hidden()
     expect(page.locator(".digits[data-code]")).to_be_visible()
 
 
