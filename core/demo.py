@@ -22,6 +22,7 @@ from core.services import pins, staff, tills
 from core.services.desk import Demo, DemoCafe, DemoProduct
 from core.serving import listening_on, serve
 from core.settings import Settings
+from core.storage.alone import alone
 from core.storage.database import Database
 from core.storage.tables import cafes, kept
 from core.storage.tables import staff as employees
@@ -59,16 +60,18 @@ class Passwords(NamedTuple):
 
 def run(port: int, reset: bool) -> None:
     """Serves the demo on 127.0.0.1; `reset` throws its data away first."""
-    if reset:
-        with listening_on(HOST, port):  # a demo that is still running keeps its data
-            shutil.rmtree(FOLDER, ignore_errors=True)
+    database_url = f"sqlite:///{FOLDER / 'malva.db'}"
     FOLDER.mkdir(exist_ok=True)
+    if reset:
+        with listening_on(HOST, port), alone(database_url):  # one that still runs keeps its data
+            shutil.rmtree(FOLDER, ignore_errors=True)
+        FOLDER.mkdir(exist_ok=True)
     plugins = FOLDER / "plugins.toml"
     if not plugins.exists():
         plugins.write_text(PLUGINS, encoding="utf-8")
     address = f"http://{HOST}:{port}"
     settings = Settings(
-        database_url=f"sqlite:///{FOLDER / 'malva.db'}",
+        database_url=database_url,
         public_url=address,
         secret_key=_secret_key(),
         plugins=plugins,

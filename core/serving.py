@@ -21,6 +21,7 @@ from core.app import MakeDemo, running
 from core.plugins import Loader
 from core.pluginsfile import load_plugins_toml
 from core.settings import Settings, SettingsError
+from core.storage.alone import alone
 from core.streams import Streams
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def serve(
     ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT. `demo` fills the demo's database; `ready` is told the
-    address. SettingsError, NewerDatabase or OSError where it can't start."""
+    address. SettingsError, Served, NewerDatabase or OSError where it can't start."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
     redact = logs.set_up(settings.log, settings.secrets())
@@ -48,6 +49,7 @@ def serve(
     redact.learn(loader.secrets())
     with (
         listening_on(host, port) as listening,
+        alone(settings.database_url),
         asyncio.Runner(loop_factory=_loop_factory()) as runner,
     ):
         runner.run(_serve(settings, loader, listening, demo, ready))

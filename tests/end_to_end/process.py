@@ -111,5 +111,10 @@ class Serving:
         return code, time.monotonic() - begun
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         return (self.folder / "malva.log").read_text(encoding="utf-8")

@@ -162,6 +162,19 @@ def test_a_port_in_use(tmp_path: Path) -> None:
     assert not (tmp_path / "m.db").exists(), "nothing was touched"
 
 
+def test_a_file_that_is_served_already(sqlite_url: str, tmp_path: Path) -> None:
+    with Serving(tmp_path / "served", sqlite_url, plugins()) as malva:
+        second = environment(sqlite_url, free_port())
+        refused(malva.folder, second, f"malva.db is being served by process {malva.pid} already")
+        for beside in (("cafe", "add", "bife", "--name", "BIFE"), ("check", "--offline")):
+            done = command(malva.folder, malva.told, *beside)
+            assert done.returncode == 0, done.stdout + done.stderr
+        malva.kill()
+        malva.start()
+        assert malva.terminate()[0] == 0
+        malva.start()
+
+
 def test_a_newer_database(database_url: str, tmp_path: Path) -> None:
     (tmp_path / "plugins.toml").write_text(plugins())
     newer = Database(database_url)
