@@ -16,7 +16,7 @@ from sqlmodel import SQLModel
 
 from core.storage.database import Database
 from core.storage.migrate import NewerDatabase, head, migrate, version
-from core.storage.tables import kept, programmes
+from core.storage.tables import guests, kept, programmes
 from core.storage.tx import Tx
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -182,6 +182,21 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(database):
 
 def test_migrating_twice_changes_nothing(database):
     assert migrate(database) == (head(), head())
+
+
+def test_guests_of_before_are_found_in_any_spelling_once_it_is_migrated(database):
+    def before_0010(tx: Tx) -> None:
+        facts = {"language": "sr", "secret": b"", "created_at": NOW}
+        rows = [{"public_id": name, "name": name, **facts} for name in ("Жељко", "Ana", "")]
+        tx.execute(sa.insert(guests), rows)
+        tx.execute(sa.text("ALTER TABLE guest DROP COLUMN name_key"))
+        tx.execute(sa.text("UPDATE alembic_version SET version_num = '0009'"))
+
+    database.write_now(before_0010)
+    assert migrate(database) == ("0009", head())
+    query = sa.select(guests.c.name, guests.c.name_key)
+    found = database.read_now(lambda tx: tx.execute(query).all())
+    assert {row.name: row.name_key for row in found} == {"Жељко": " zeliko", "Ana": " ana", "": ""}
 
 
 def test_a_database_of_a_newer_malva_is_refused(database):

@@ -78,7 +78,29 @@ def test_cyrillic_is_found_in_any_case(shop, cica):
         assert names(shop, cica, text) == ["Анна Ивановна"]
 
 
-@pytest.mark.parametrize("text", ["", "   ", "a", "123", "1 2-3", "\u200b"])
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("Ана Петровић", ("Ana", "ana petrovic", "Petrović Ana")),
+        ("Жељко", ("Zeljko", "Željko", "zh")),
+        ("Đorđe", ("Djordje", "Ђорђе", "Dorde")),
+        ("Юлия", ("Yuliya", "Julija", "julia")),
+        ("Mikhail", ("Михаил", "mihai")),
+    ],
+)
+def test_scripts_and_spellings_find_each_other(shop, cica, name, texts):
+    shop.guest(name)
+    shop.guest("Somebody Else")
+    assert [names(shop, cica, text) for text in texts] == [[name]] * len(texts)
+
+
+def test_a_guest_is_found_by_the_name_that_they_have_now(shop, cica, ana):
+    guests.change(shop.tx, ana, "name", "Јасна")
+    assert names(shop, cica, "ana petrovic") == []
+    assert names(shop, cica, "jasna") == ["Јасна"]
+
+
+@pytest.mark.parametrize("text", ["", "   ", "a", "123", "1 2-3", "\u200b", "--", "''"])
 def test_too_little_is_refused(shop, cica, text):
     with pytest.raises(Rejected) as refused:
         lookup.find(shop.tx, cica, text, NOW)
@@ -110,6 +132,7 @@ def test_nor_those_who_are_no_more(shop, cica, ana):
     assert names(shop, cica, "ana") == ["Ana Petrović"]
     erase(shop.tx, ana, NOW)
     assert names(shop, cica, "ana") == []
+    assert set(shop.tx.execute(sa.select(tables.guests.c.name_key)).scalars()) == {""}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from core.keys import Keys
 from core.sample.shop import DAYS, Place
+from core.services.guests import named
 from core.storage.tables import guests, memberships, referrals
 from core.storage.tx import Tx
 
@@ -61,7 +62,7 @@ def join(
             {
                 "id": number,
                 "public_id": _public_id(number),
-                "name": _name(chance, language),
+                **named(_name(chance, language)),
                 "language": language,
                 "phone": f"+38160{number:07d}",
                 "phone_proven": True,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from core.domain.spelling import name_key
 from core.keys import Keys
 from core.storage.tables import accounts, cafes, guests, memberships, programmes
 from core.storage.tx import Prepared, Tx
@@ -80,7 +81,7 @@ def add(
         sa.insert(guests)
         .values(
             public_id=new_public_id(),
-            name=name,
+            **named(name),
             language=language,
             phone=phone,
             phone_proven=phone is not None and phone_proven,
@@ -93,6 +94,11 @@ def add(
     if cafe_id is not None:
         join(tx, guest_id, cafe_id, now)
     return guest_id
+
+
+def named(name: str) -> dict[str, str]:
+    """The columns of a guest's name: it never changes without the key that it is found by."""
+    return {"name": name, "name_key": name_key(name)}
 
 
 def new_public_id() -> str:
@@ -153,6 +159,8 @@ def change(tx: Tx, guest_id: int, setting: str, value: str | bool | None) -> Non
     values: dict[str, Any] = {setting: value}
     if setting == "phone":
         values["phone_proven"] = False
+    if setting == "name":
+        values |= named(str(value))
     tx.execute(sa.update(guests).where(_g.id == guest_id).values(values))
 
 

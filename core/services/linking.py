@@ -146,7 +146,7 @@ def _move_profile(tx: Tx, keep: int, other: int) -> None:
         sa.update(guest_rows)
         .where(_g.id == other)
         .values(
-            name="",
+            **guests.named(""),
             phone=None,
             phone_proven=False,
             email=None,

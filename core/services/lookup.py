@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 import sqlalchemy as sa
 
 from core.domain.names import clean_line
+from core.domain.spelling import spellings
 from core.services import guests as guest_service
 from core.services import identify, ledger, limits, till_sessions
 from core.services.errors import Missing, Rejected
@@ -28,7 +29,6 @@ LONGEST = 100
 How = Literal["phone", "email", "name"]
 
 _g = guests.c
-_MARKED = {"č": "c", "ć": "c", "đ": "dj", "š": "s", "ž": "z"}
 _AROUND_DIGITS = str.maketrans("", "", " +-/().\u00a0")
 
 
@@ -51,7 +51,7 @@ class Found(NamedTuple):
 
 def find(tx: Tx, by: TillSession, text: str, now: datetime) -> Found:
     """Guests of the till's cafe whom `text` fits: four digits or more that their phone number ends
-    with, the beginning of an e-mail, or of a word of their name.
+    with, the beginning of an e-mail, or of words of their name, in any script and order.
 
     Rejected (`look_up_short`, `look_up_long`), LimitReached. The log keeps who looked, never for
     what.
@@ -106,7 +106,7 @@ def _meant(text: str) -> tuple[How, sa.ColumnElement[bool]]:
         raise Rejected("look_up_short", f"at least {LEAST_LETTERS} letters are wanted")
     if "@" in line:
         return "email", _g.email.istartswith(line, autoescape=True)
-    return "name", _has_word(line)
+    return "name", _has_words(line)
 
 
 def _subscriber(digits: str) -> str:
@@ -115,36 +115,16 @@ def _subscriber(digits: str) -> str:
     return whole if len(whole) > LEAST_DIGITS else digits
 
 
-def _has_word(beginning: str) -> sa.ColumnElement[bool]:
-    """In whichever case it was typed: SQLite's own lower() knows the cases of ASCII alone."""
-    plain, name = _plain(beginning), _plain_name()
-    ways = {plain} if plain.isascii() else {plain, plain.upper(), plain.title()}
-    return sa.or_(
-        *(
-            fits
-            for way in sorted(ways)
-            for fits in (
-                name.startswith(way, autoescape=True),
-                name.contains(f" {way}", autoescape=True),
-            )
-        )
-    )
+def _has_words(line: str) -> sa.ColumnElement[bool]:
+    """Each word that was typed begins a word of the name, in whichever spelling of either."""
+    words = spellings(line)
+    if not words:
+        raise Rejected("look_up_short", "letters are wanted")
+    return sa.and_(*(sa.or_(*(_begins(way) for way in word)) for word in words))
 
 
-def _plain(text: str) -> str:
-    """As it is typed in a hurry: in small letters, and Serbian ones without their marks."""
-    text = text.lower()
-    for letter, plain in _MARKED.items():
-        text = text.replace(letter, plain)
-    return text
-
-
-def _plain_name() -> sa.ColumnElement[str]:
-    name: sa.ColumnElement[str] = _g.name
-    for letter, plain in _MARKED.items():
-        for marked in (letter, letter.upper()):
-            name = sa.func.replace(name, marked, plain)
-    return sa.func.lower(name)
+def _begins(spelling: str) -> sa.ColumnElement[bool]:
+    return _g.name_key.contains(f" {spelling}", autoescape=True)
 
 
 def _is_of(tx: Tx, guest_id: int, cafe_id: int) -> bool:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from core.domain.redeeming import OPEN
 from core.services import eventlog
+from core.services import guests as guest_service
 from core.storage.tables import (
     accounts,
     bonus_rules,
@@ -94,7 +95,7 @@ def erase(tx: Tx, guest_id: int, now: datetime) -> None:
         sa.update(guests)
         .where(_g.id.in_(everyone))
         .values(
-            name="",
+            **guest_service.named(""),
             phone=None,
             phone_proven=False,
             email=None,

@@ -15,7 +15,8 @@ from core.storage.types import BigId
 class Guest(SQLModel, table=True):
     """`secret` is the card's, encrypted. `card_version` is part of the live card's link: raising
     it revokes every link given out before. `phone_proven`: a messenger proved it. `invited`: there
-    is an open `referral`, kept here because every order reads its guest."""
+    is an open `referral`, kept here because every order reads its guest. `name_key`: of the name,
+    to look it up by (`core/domain/spelling.py`)."""
 
     __table_args__ = (
         Index(
@@ -44,6 +45,7 @@ class Guest(SQLModel, table=True):
     erased_at: datetime | None = utc(nullable=True)
     merged_into: int | None = ref("guest", nullable=True)
     invited: bool = False
+    name_key: str = ""
 
 
 guests = table(Guest)
