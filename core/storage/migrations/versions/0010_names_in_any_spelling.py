@@ -16,5 +16,5 @@ def upgrade() -> None:
     named = op.get_bind().execute(sa.select(guest.c.id, guest.c.name).where(guest.c.name != ""))
     keys = [{"guest": row.id, "key": name_key(row.name)} for row in named]
     if keys:
-        mine, key = guest.c.id == sa.bindparam("guest"), sa.bindparam("key")
-        op.get_bind().execute(sa.update(guest).where(mine).values(name_key=key), keys)
+        mine = sa.update(guest).where(guest.c.id == sa.bindparam("guest"))
+        op.get_bind().execute(mine.values(name_key=sa.bindparam("key")), keys)
