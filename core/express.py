@@ -13,13 +13,15 @@ from core.api.problems import Endpoint
 
 
 class Express:
-    """ASGI. Of `routes` those go by it that have a fixed address, for POST alone, and an endpoint
-    that answers every error itself; the application has them too, for all other methods."""
+    """ASGI. Of `routes` those go by it that take POST at a fixed address, with an endpoint that
+    answers every error itself; the application has them too, for all other methods."""
 
     def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
         self._app = app
         self._endpoints: dict[str, Endpoint] = {
-            route.path: route.endpoint for route in routes if isinstance(route, Route)
+            route.path: route.endpoint
+            for route in routes
+            if isinstance(route, Route) and "POST" in (route.methods or ())
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -64,7 +64,7 @@ def routes(database: Database, clock: Clock) -> list[BaseRoute]:
     )
     app.router.redirect_slashes = False  # an address that isn't there is a 404 in JSON
     busiest = Route("/api/v1/orders", answering(api.count), methods=post)
-    return [busiest, Mount("/api/v1", app=app)]
+    return [busiest, Route("/api/v1", app), Mount("/api/v1", app=app)]
 
 
 async def describe(request: Request) -> Response:

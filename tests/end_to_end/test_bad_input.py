@@ -329,6 +329,13 @@ def test_pages_answer_whatever_is_asked(house: House) -> None:
                 assert "<script>alert" not in answer.text
 
 
+def test_the_till_api_s_own_address_holds_nothing(house: House) -> None:
+    for method in ("GET", "POST", "PUT"):
+        for address in ("/api/v1", "/api/v1/", "/api/v1/nothing"):
+            answer = house.http.request(method, address)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
 def test_the_chat_refuses_what_it_cant_read(house: House) -> None:
     json_ = {"Content-Type": "application/json"}
     for body in [*BROKEN, *(json.dumps(shape).encode() for shape in SHAPES)]:
