@@ -38,8 +38,8 @@ class PostgresWriter:
         self._lock = threading.Lock()
 
     async def write(self, fn: Function, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        kind = loop, _ = asyncio.get_running_loop(), fn
-        job = Job(fn, args, kwargs, loop.create_future())
+        loop = asyncio.get_running_loop()
+        kind, job = (loop, fn), Job(fn, args, kwargs, loop.create_future())
         with self._lock:
             self._waiting.setdefault(kind, []).append(job)
         self._threads.submit(self._next, kind)
