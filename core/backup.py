@@ -123,6 +123,9 @@ def _restore_postgres(database_url: str, file: Path) -> None:
         "pg_restore", database_url, "--exit-on-error", "--single-transaction", "--no-owner",
         "--no-privileges", str(file),
     )  # fmt: skip
+    with psycopg.connect(database_url) as connection:  # nobody waits for the server it was made on
+        connection.execute("UPDATE hold SET until = 0")
+        connection.execute("UPDATE task SET claimed_until = NULL")
 
 
 def _check_dump(path: Path) -> None:

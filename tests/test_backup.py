@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -14,7 +15,8 @@ import pytest
 import sqlalchemy as sa
 
 from core.backup import BackupError, backup, restore
-from core.services import cafes
+from core.holding import Holder
+from core.services import cafes, holds, tasks
 from core.storage.database import Database
 from core.storage.migrate import head, version
 from core.storage.tables import event_log
@@ -68,6 +70,27 @@ def test_a_restored_backup_is_the_database(database, database_url, fresh_url, tm
         assert version(restored) == head()
         assert [cafe.slug for cafe in restored.read_now(cafes.everyone)] == ["bife"]
         restored.write_now(cafes.add, "dorcol", "Dorćol", "RSD", "Europe/Belgrade", NOW)
+    finally:
+        restored.close()
+
+
+def test_what_the_old_server_was_at_is_free_at_once(database, database_url, fresh_url, tmp_path):
+    database.write_now(holds.take, "line:telegram", "the old server", NOW)
+    database.write_now(tasks.add, "octopos", "bife", "o1", NOW)
+    assert database.write_now(tasks.claim, 1, NOW)
+    backup(database_url, tmp_path / "copy")
+    restore(fresh_url, tmp_path / "copy")
+
+    async def take_over(restored: Database) -> None:
+        async with asyncio.timeout(5), Holder(restored, lambda: NOW).hold("line:telegram") as hold:
+            assert hold()
+
+    restored = Database(fresh_url)
+    try:
+        asyncio.run(take_over(restored))
+        if restored.is_sqlite:
+            restored.write_now(tasks.lapse)  # as its one server does when it starts
+        assert [task.ref for task in restored.write_now(tasks.claim, 1, NOW)] == ["o1"]
     finally:
         restored.close()
 
