@@ -94,6 +94,28 @@ function mark() {
   for (const item of document.querySelectorAll(".products li")) item.classList.toggle("chosen", item.querySelector("input").value > 0);
 }
 
+// What is being entered outlasts whatever takes the stage's place, a scan above all, until there is a
+// purchase to enter again. What was sent is no longer being entered: it would count twice.
+let kept = [];
+
+function keep() {
+  const purchase = find("#purchase");
+  if (!purchase) return;
+  const entries = purchase.querySelector(".entries-of");
+  const sent = purchase.matches(".htmx-request") || entries.inert;
+  kept = sent ? [] : [...entries.querySelectorAll("input")].map(({ name, value }) => [name, value]);
+}
+
+function putBack() {
+  const entries = find(".entries-of");
+  if (!entries) return;
+  for (const [name, value] of kept) {
+    const input = entries.querySelector(`[name="${name}"]`);
+    if (input) input.value = value;
+  }
+  kept = [];
+}
+
 // -- what the server says -------------------------------------------------------------------------
 
 document.addEventListener("htmx:beforeRequest", ({ detail }) => {
@@ -102,17 +124,23 @@ document.addEventListener("htmx:beforeRequest", ({ detail }) => {
 
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if (detail.target.id === "sum" && asked !== edits) detail.shouldSwap = false; // a newer one is on its way
+  if (detail.target === stage && detail.shouldSwap) keep();
   if (detail.xhr.status < 400) return;
   detail.shouldSwap = false;
   if (detail.xhr.status < 500) location.assign("/till"); // signed in anew, or gone: begin again
 });
 
 document.addEventListener("htmx:afterSwap", ({ target }) => {
-  if (target === stage) scrollTo(0, 0); // where it says what came of it
+  if (target === stage) {
+    scrollTo(0, 0); // where it says what came of it
+    putBack();
+  }
   listen();
   mark();
   tick();
 });
+
+document.addEventListener("htmx:afterSettle", ({ target }) => target === stage && sum());
 
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
   const { elt, xhr, successful } = detail;

@@ -34,7 +34,7 @@ class PurchaseRoom:
                 call, purchases.preview, visit, basket, self._stage.now()
             )
         except Refusal as error:
-            return await self._stage.after(call, visit, Note("bad", refusals.why(error, call.w)))
+            return await self._stage.instead(call, visit, Note("bad", refusals.why(error, call.w)))
         except Rejected as error:
             return await self._not_yet(call, visit, entered, error)
         entered = entered._replace(preview=shown)

@@ -119,6 +119,10 @@ class Stage:
             found = None
         if found is not None and not found.over:
             return self.piece(call, template, visit=found, orders=orders, note=note)
+        return await self.instead(call, public_id, note)
+
+    async def instead(self, call: Call, public_id: str, note: Note | None) -> Response:
+        """All of the visit, where a piece of it was asked for."""
         answer = await self.visit(call, public_id, note)
         answer.headers["HX-Retarget"] = "#stage"
         answer.headers["HX-Reswap"] = "innerHTML"

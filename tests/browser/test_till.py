@@ -255,6 +255,57 @@ def test_what_is_being_entered_outlasts_a_reward_that_is_redeemed_meanwhile(till
     assert purchases(ana) == 1
 
 
+def test_what_is_being_entered_outlasts_a_look_up_and_a_scan(till, ana, malva) -> None:
+    """Products are tapped while the guest before still stands there; then the card comes."""
+    page = till()
+    scan(page, Holder(malva, name="Борис", phone="+381652223344").card().qr)
+    expect(page.locator("#who h1")).to_have_text("Борис")
+    for n in (0, 1, 1):
+        page.locator(".products .more").nth(n).click()
+    page.locator("[name=amount]").fill("10")
+    expect(page.locator("#sum .button")).to_be_enabled()
+    total = page.locator("#sum .total b").inner_text()
+    page.locator("#field").fill("boris")
+    page.keyboard.press("Enter")
+    page.locator(".matches .button").first.click()
+    expect(page.locator("#sum .total b")).to_have_text(total)
+    welcome(page, ana)
+    expect(page.locator("#sum .total b")).to_have_text(total)
+    expect(page.locator(".products .chosen")).to_have_count(2)
+    shot(page, "till kept over a scan")
+    page.locator("#sum .button").click()
+    expect(page.locator(".deeds .counted")).to_contain_text(total)
+    expect(page.locator(".products .chosen")).to_have_count(0)
+    assert purchases(ana) == 1
+
+
+def test_nor_is_it_lost_when_the_visit_is_over_before_it_is_complete(till, ana, malva) -> None:
+    page = till()
+    welcome(page, ana)
+    tap(page, ".products .more")
+    expect(page.locator("#sum .button")).to_be_enabled()
+    malva.clock.move(timedelta(minutes=16))
+    tap(page, ".products .more")
+    expect(page.locator("#note")).to_contain_text("The visit is over after 15 minutes.")
+    expect(page.locator("#purchase")).to_have_count(0)
+    scan(page, ana.card().qr)
+    expect(page.locator("#sum .total b")).to_have_text("360\xa0RSD")
+
+
+def test_what_was_sent_and_never_answered_does_not(till, ana) -> None:
+    """It may have counted: entered for a second time it would count twice."""
+    page = till()
+    welcome(page, ana)
+    tap(page, ".products .more")
+    expect(page.locator("#sum .button")).to_be_enabled()
+    page.route("**/purchases", lambda route: route.abort())
+    tap(page, "#sum .button")
+    expect(page.locator("#purchase .unknown")).to_be_visible()
+    scan(page, ana.card().qr)
+    expect(page.locator("#purchase .unknown")).to_be_hidden()
+    expect(page.locator(".products .chosen")).to_have_count(0)
+
+
 def test_a_sum_that_is_out_of_date_can_not_be_confirmed(till, ana) -> None:
     page = till()
     welcome(page, ana)
