@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from core.domain.expiry import expires_at, warnings_over
 from core.storage.tables import accounts, cafes, lot_uses, lots, programmes
-from core.storage.tx import Tx
+from core.storage.tx import Prepared, Tx
+from core.storage.types import from_micros, to_micros
 
 _l, _u = lots.c, lot_uses.c
 
@@ -53,7 +54,7 @@ def follow(
             guest_id,
             programme_id,
             part,
-            expires or expires_at(now, months, zone(tx, programme_id)),
+            expires or expires_at(now, months, tx.once(zone, programme_id)),
             now,
         )
 
@@ -87,8 +88,41 @@ def zone(tx: Tx, programme_id: int) -> str:
     return found or "UTC"
 
 
-_SOONEST = (_l.expires_at, _l.id)
-_LATEST = (_l.expires_at.desc(), _l.id.desc())
+def _in_order(*order: sa.ColumnElement[Any]) -> Prepared:
+    """What is left in an account's lots; what is past its date, and only waits to be taken off,
+    last."""
+    return Prepared(
+        sa.select(_l.id, _l.left_points)
+        .where(
+            _l.guest_id == sa.bindparam("guest"),
+            _l.programme_id == sa.bindparam("programme"),
+            _l.left_points > sa.literal_column("0"),
+        )
+        .order_by(_l.expires_at <= sa.bindparam("now"), *order)
+    )
+
+
+_SOONEST = _in_order(_l.expires_at.asc(), _l.id.asc())
+_LATEST = _in_order(_l.expires_at.desc(), _l.id.desc())
+_LESSEN = Prepared(
+    sa.update(lots)
+    .where(_l.id == sa.bindparam("lot"))
+    .values(left_points=_l.left_points - sa.bindparam("part"))
+)
+_USE = Prepared(
+    sa.insert(lot_uses).values({column.name: sa.bindparam(column.name) for column in lot_uses.c})
+)
+_ADD = Prepared(
+    sa.insert(lots).values(
+        {column.name: sa.bindparam(column.name) for column in lots.c if column.name != "id"}
+    )
+)
+_DATES = Prepared(
+    sa.select(_l.expires_at, _u.points)
+    .join_from(lot_uses, lots)
+    .where(_u.reference == sa.bindparam("reference"))
+    .order_by(_l.expires_at.desc(), _l.id)
+)
 
 
 def _take(
@@ -97,32 +131,21 @@ def _take(
     programme_id: int,
     reference: str,
     points: int,
-    order: Sequence[sa.ColumnElement[Any]],
+    order: Prepared,
     now: datetime,
 ) -> None:
-    """In that order; what is past its date, and only waits to be taken off, last."""
-    rows = tx.execute(
-        sa.select(_l.id, _l.left_points)
-        .where(_l.guest_id == guest_id, _l.programme_id == programme_id, _l.left_points > 0)
-        .order_by(sa.case((_l.expires_at <= now, 1), else_=0), *order)
-    ).all()
-    for row in rows:
-        part = min(points, row.left_points)
+    for lot, there in tx.run_all(order, guest=guest_id, programme=programme_id, now=to_micros(now)):
+        part = min(points, there)
         if part == 0:
             return
         points -= part
-        tx.execute(sa.update(lots).where(_l.id == row.id).values(left_points=_l.left_points - part))
-        tx.execute(sa.insert(lot_uses).values(reference=reference, lot_id=row.id, points=part))
+        tx.run(_LESSEN, lot=lot, part=part)
+        tx.run(_USE, reference=reference, lot_id=lot, points=part)
 
 
 def _dates(tx: Tx, reference: str) -> Sequence[Dated]:
-    rows = tx.execute(
-        sa.select(_l.expires_at, _u.points)
-        .join_from(lot_uses, lots)
-        .where(_u.reference == reference)
-        .order_by(_l.expires_at.desc(), _l.id)
-    )
-    return [(row.expires_at, row.points) for row in rows]
+    rows = tx.run_all(_DATES, reference=reference)
+    return [(from_micros(expires), points) for expires, points in rows]
 
 
 def _split(points: int, dated: Sequence[Dated]) -> Iterator[tuple[datetime | None, int]]:
@@ -138,14 +161,13 @@ def _split(points: int, dated: Sequence[Dated]) -> Iterator[tuple[datetime | Non
 def _add(
     tx: Tx, guest_id: int, programme_id: int, points: int, expires: datetime, now: datetime
 ) -> None:
-    tx.execute(
-        sa.insert(lots).values(
-            guest_id=guest_id,
-            programme_id=programme_id,
-            left_points=points,
-            expires_at=expires,
-            warned=warnings_over(expires, now),
-        )
+    tx.run(
+        _ADD,
+        guest_id=guest_id,
+        programme_id=programme_id,
+        left_points=points,
+        expires_at=to_micros(expires),
+        warned=warnings_over(expires, now),
     )
 
 
