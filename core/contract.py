@@ -437,11 +437,14 @@ class OrderCounted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderTakenBack:
+    """Refunded, all or part of it; `undone`: entered, or given to this guest, by mistake."""
+
     cafe: str
     order_id: str
     guest_id: str | None
     points: int
     balance: int | None
+    undone: bool = False
 
 
 DomainEvent = GuestJoined | GuestIdentified | OrderCounted | OrderTakenBack

@@ -55,7 +55,10 @@ class Metrics:
             "malva_orders", "Orders counted", ["cafe", "claimed"], registry=registry
         )
         self._order = cache(self.orders.labels)  # finding the child costs more than counting
-        self.refunds = Counter("malva_refunds", "Orders taken back", ["cafe"], registry=registry)
+        self.refunds = Counter("malva_refunds", "Refunds of orders", ["cafe"], registry=registry)
+        self.undone = Counter(
+            "malva_undone", "Orders undone at the till", ["cafe"], registry=registry
+        )
         self.guests = Counter("malva_guests", "Guests who joined", ["channel"], registry=registry)
         self.identified = Counter(
             "malva_identified", "Guests identified at a till", ["cafe", "proof"], registry=registry
@@ -82,7 +85,7 @@ class Metrics:
                 claimed = "no" if event.guest_id is None else "yes"
                 self._order(event.cafe, claimed).inc()
             case OrderTakenBack():
-                self.refunds.labels(event.cafe).inc()
+                (self.undone if event.undone else self.refunds).labels(event.cafe).inc()
             case GuestJoined():
                 self.guests.labels(event.channel).inc()
             case GuestIdentified():

@@ -76,12 +76,15 @@ def test_what_happened_is_counted(ask):
     metrics.tell(OrderCounted(guest_id="h", **order))
     metrics.tell(OrderCounted(guest_id=None, **order))
     metrics.tell(OrderTakenBack(guest_id="g", **order))
+    for _ in range(2):
+        metrics.tell(OrderTakenBack(guest_id="g", undone=True, **order))
     metrics.tell(GuestJoined(guest_id="g", cafe="bife", channel="webchat"))
     metrics.tell(GuestIdentified(guest_id="g", cafe="bife", till="1", proof="qr"))
     figures = ask(metrics=metrics).text
     assert 'malva_orders_total{cafe="bife",claimed="yes"} 2.0' in figures
     assert 'malva_orders_total{cafe="bife",claimed="no"} 1.0' in figures
     assert 'malva_refunds_total{cafe="bife"} 1.0' in figures
+    assert 'malva_undone_total{cafe="bife"} 2.0' in figures
     assert 'malva_guests_total{channel="webchat"} 1.0' in figures
     assert 'malva_identified_total{cafe="bife",proof="qr"} 1.0' in figures
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from core.contract import OrderTakenBack
 from core.domain.roles import Member
 from core.services import (
     attending,
@@ -153,6 +154,7 @@ def test_once_more_changes_nothing(bar, ana, visit):
         bar.takes_back(visit, minute=minute)
     assert bar.account(ana) == (0, 0)
     assert [kind for kind, *_ in bar.deeds()] == ["order_given", "order_taken_back"]
+    assert [event.undone for event in bar.tx.events if isinstance(event, OrderTakenBack)] == [True]
 
 
 def test_what_an_order_brought_forward_is_carried_again(bar, ana, visit):

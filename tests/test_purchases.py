@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
+from core.contract import OrderTakenBack
 from core.domain.earning import Item
 from core.services import ledger, purchases, unclaimed
 from core.services.errors import (
@@ -193,6 +194,7 @@ def test_within_two_minutes_it_is_undone_once(bar, ana, visit):
     assert bar.undo(minute=10) == 0
     assert bar.balance(ana) == 0
     assert [kind for kind, *_ in bar.deeds()] == ["purchase_added", "purchase_undone"]
+    assert [event.undone for event in bar.tx.events if isinstance(event, OrderTakenBack)] == [True]
 
 
 def test_later_it_stays(bar, ana, visit):

@@ -61,7 +61,8 @@ def _take(tx: Tx, by: TillSession, given: sa.Row[Any], now: datetime) -> None:
     cafe, turn = by.till.cafe, ledger.turn(given.id, given.taken_back)
     guest = ledger.holder(tx, given.guest_id)
     account = ledger.lock(tx, guest.id, given.programme_id)
-    because = [{"rule": "misgiven", "points": -given.points}]
+    points = -given.points
+    because = [{"rule": "misgiven", "points": points}]
     ledger.post(
         tx,
         account,
@@ -69,12 +70,14 @@ def _take(tx: Tx, by: TillSession, given: sa.Row[Any], now: datetime) -> None:
         kind="undo",
         reference=f"undo:{turn}",
         dates_of=f"order:{turn}",
-        points=-given.points,
+        points=points,
         because=because,
         now=now,
         carry_minor=account.carry_minor - given.carry_minor,
     )
-    refunds.tell(tx, cafe, given.order_id, guest, account, -given.points, now, because=because)
+    refunds.tell(
+        tx, cafe, given.order_id, guest, account, points, now, undone=True, because=because
+    )
     bonuses.give_back(tx, given.id)
     referrals.take_back(tx, given.id, now)
     _forget(tx, given.id)
@@ -85,7 +88,7 @@ def _take(tx: Tx, by: TillSession, given: sa.Row[Any], now: datetime) -> None:
         now,
         guest_id=guest.id,
         order=given.order_id,
-        points=-given.points,
+        points=points,
     )
 
 

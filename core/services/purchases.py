@@ -144,6 +144,7 @@ def undo(tx: Tx, by: TillSession, order_id: str, now: datetime) -> int | None:
         till_id=by.till.id,
         key=order_id,
         now=now,
+        undone=True,
     )
     if not done.duplicate:
         _log(tx, by, "purchase_undone", order_id, found, done.response["points"], now)

@@ -50,12 +50,13 @@ def refund_order(
     till_id: int | None,
     key: str | None,
     now: datetime,
+    undone: bool = False,
 ) -> Refunded:
     """Takes back what the refunded part of an order has given.
 
     `source`, `till_id` and `key` as in `orders.count_order`. More than is left is refused to the
-    till API (TooMuch), and cut down for a till system, which has paid it out already. Conflict,
-    Invalid.
+    till API (TooMuch), and cut down for a till system, which has paid it out already.
+    `undone`: the order was entered by mistake. Conflict, Invalid.
     """
     _check(refund)
     one_at_a_time(tx, cafe.id, source, refund.order_id)
@@ -81,8 +82,10 @@ def refund_order(
     )
     if row is None:
         raise Conflict("this refund, or its key, is being used for another order")
-    if order is not None and _carry_out(tx, cafe, order, effect, row, now) and effect.account:
-        response = _answer_again(tx, row, response, effect.account)
+    if order is not None:
+        came_back = _carry_out(tx, cafe, order, effect, row, now, undone)
+        if came_back and effect.account:
+            response = _answer_again(tx, row, response, effect.account)
     return Refunded(response, duplicate=False, parked=order is None)
 
 
@@ -162,17 +165,23 @@ def _weigh(tx: Tx, order: Order, amount_minor: int) -> _Effect:
 
 
 def _carry_out(
-    tx: Tx, cafe: CafeRow, order: Order, effect: _Effect, refund_row: int, now: datetime
+    tx: Tx,
+    cafe: CafeRow,
+    order: Order,
+    effect: _Effect,
+    refund_row: int,
+    now: datetime,
+    undone: bool = False,
 ) -> bool:
     """True: rewards that were used on the order have come back."""
     assert effect.amount_minor is not None
+    points = -effect.taken.points
     tx.execute(
         sa.update(orders)
         .where(orders.c.id == order.row)
         .values(refunded_minor=orders.c.refunded_minor + effect.amount_minor)
     )
     if effect.account is not None:
-        points = -effect.taken.points
         ledger.post(
             tx,
             effect.account,
@@ -184,7 +193,7 @@ def _carry_out(
             now=now,
             carry_minor=effect.account.carry_minor - effect.taken.carry_minor,
         )
-    tell(tx, cafe, order.order_id, effect.guest, effect.account, -effect.taken.points, now)
+    tell(tx, cafe, order.order_id, effect.guest, effect.account, points, now, undone=undone)
     if effect.amount_minor != order.left_minor:
         return False
     bonuses.give_back(tx, order.row)
@@ -218,6 +227,8 @@ def tell(
     account: ledger.Account | None,
     points: int,
     now: datetime,
+    *,
+    undone: bool,
     **more: Any,
 ) -> None:
     """Tells the guest, the pages and the plugins of `points` that an order has cost the account, as
@@ -242,6 +253,7 @@ def tell(
             guest_id=guest.public_id if guest else None,
             points=points,
             balance=balance,
+            undone=undone,
         )
     )
 
