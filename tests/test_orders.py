@@ -446,6 +446,15 @@ def test_a_refund_before_its_order_waits_and_counts_when_the_order_comes(shop):
     assert shop.balance(ana) == 60
 
 
+def test_a_refund_that_is_parked_between_two_orders_waits_for_its_own(shop):
+    ana = shop.guest()
+    visit = shop.visit(ana)
+    shop.order("1", 100_00, visit=visit.public_id)
+    assert shop.refund("2", amount_minor=40_00).parked
+    assert shop.order("2", 100_00, visit=visit.public_id).response["balance"] == 160
+    assert shop.balance(ana) == 160
+
+
 def test_parked_refunds_of_more_than_the_order_take_no_more_than_it_gave(shop):
     ana = shop.guest()
     shop.refund("1", "r1", 70_00)

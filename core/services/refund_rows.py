@@ -64,7 +64,13 @@ _ORDER = Prepared(
 _CAFE_ALONE = Prepared(
     sa.select(cafes.c.id).where(cafes.c.id == sa.bindparam("cafe")).with_for_update()
 )
-_WAITING = Prepared(
+_ANY_PARKED = Prepared(
+    sa.select(sa.literal_column("1"))
+    .where(_r.cafe_id == sa.bindparam("cafe"), _r.order_row.is_(None))
+    .limit(sa.literal_column("1"))
+    .offset(sa.literal_column("0"))  # SQLite's dialect would bind one of its own
+)
+_PARKED = Prepared(
     sa.select(_r.id, _r.refund_id, _r.amount_minor)
     .where(
         _r.cafe_id == sa.bindparam("cafe"),
@@ -113,12 +119,20 @@ def order_at_last(tx: Tx, cafe_id: int, source: str, order_id: str) -> Order | N
 
 
 def parked(tx: Tx, cafe_id: int, source: str, order_id: str) -> Sequence[tuple[int, OrderRefund]]:
-    """The refunds that wait for this order, by their rows, the oldest first."""
-    rows = tx.run_all(_WAITING, cafe=cafe_id, source=source, order=order_id)
+    """The refunds that wait for this order, which is written by now, by their rows, the oldest
+    first. Most cafes have none: that is looked up once for all orders of a commit, since whoever
+    parks one waits for the first of them (`order_at_last`)."""
+    if not tx.once(_any_parked, cafe_id):
+        return []
+    rows = tx.run_all(_PARKED, cafe=cafe_id, source=source, order=order_id)
     return [
         (row, OrderRefund(order_id=order_id, refund_id=refund_id, amount_minor=amount_minor))
         for row, refund_id, amount_minor in rows
     ]
+
+
+def _any_parked(tx: Tx, cafe_id: int) -> bool:
+    return tx.run(_ANY_PARKED, cafe=cafe_id) is not None
 
 
 def of_name(tx: Tx, cafe_id: int, source: str, refund_id: str) -> Row | None:
@@ -146,6 +160,8 @@ def insert(
     now: datetime,
 ) -> int | None:
     """The new row's id; None where another order's refund took the id or the key just now."""
+    if order_row is None:
+        tx.forget(_any_parked, cafe_id)
     return tx.insert(
         _INSERT,
         cafe_id=cafe_id,

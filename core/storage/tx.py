@@ -98,12 +98,16 @@ class Tx:
 
     def once(self, look_up: Callable[[Tx, K], T], key: K) -> T:
         """`look_up(tx, key)`, once for all functions that share this transaction: for what each of
-        them asks and hardly ever changes. It is forgotten whenever `execute` writes something; what
-        prepared statements write must not be looked up here."""
+        them asks and hardly ever changes. It is forgotten whenever `execute` writes something; a
+        prepared statement that does must `forget` it."""
         where = (look_up, key)
         if where not in self._found:
             self._found[where] = look_up(self, key)
         return cast(T, self._found[where])
+
+    def forget(self, look_up: Callable[[Tx, K], T], key: K) -> None:
+        """It changes now: the next `once` looks again."""
+        self._found.pop((look_up, key), None)
 
     def run(self, prepared: Prepared, **values: Any) -> Row | None:
         """The first row of a prepared statement, or None."""

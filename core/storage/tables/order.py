@@ -83,7 +83,14 @@ class Refund(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("cafe_id", "source", "refund_id"),
         UniqueConstraint("till_id", "idempotency_key"),
-        Index("ix_refund_order", "cafe_id", "source", "order_id"),
+        Index(
+            "ix_refund_parked",
+            "cafe_id",
+            "source",
+            "order_id",
+            sqlite_where=text("order_row IS NULL"),
+            postgresql_where=text("order_row IS NULL"),
+        ),
     )
     id: int | None = row_id()
     cafe_id: int = ref("cafe")
