@@ -30,7 +30,7 @@ run: install ## serve with your own plugins.toml and settings
 # Three at once on two cores: much of it waits, for a commit, a retry, a browser.
 test: install-test ## the whole suite (ARGS="-k card" narrows it)
 	@.ci/browser
-	$(PY) -m pytest -n 3 --dist loadgroup $(ARGS)
+	$(PY) -m pytest -n 3 $(ARGS)
 
 # What thinks without waiting: the rules of the tree, words, money, codes, the conversation.
 QUICK := repository catalogs i18n phrases notices settings logs codes money earning splitting \
@@ -41,7 +41,7 @@ check: install-test ## format, lint, types, import rules, catalogs, the quick te
 	$(PY) -m ruff check .
 	$(PY) -m mypy $(SOURCES)
 	.venv/bin/lint-imports --no-cache
-	$(PY) -m pytest -n 2 --dist loadgroup -m "not slow and not browser and not postgres" $(ARGS) \
+	$(PY) -m pytest -n 2 -m "not slow and not browser and not postgres" $(ARGS) \
 		$(addprefix tests/test_,$(addsuffix .py,$(QUICK)))
 
 bench: install-test ## the benchmarks, each as a ratio against its floor (ONLY=name runs one)

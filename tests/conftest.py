@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from core.storage.tx import Tx
 
-pytest_plugins = ["tests.support.databases", "tests.support.browser"]
+pytest_plugins = ["tests.support.databases", "tests.support.browser", "tests.support.scheduling"]
 
 
 @pytest.fixture(scope="session")

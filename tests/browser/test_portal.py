@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support.browser import OpenPage, shot
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.browser
 
 ROOMS = ("", "/programme", "/products", "/products/new?programme=1", "/employees",
          "/employees/new", "/tills", "/log", "/account", "/account/second-factor")  # fmt: skip
