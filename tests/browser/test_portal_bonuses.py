@@ -33,6 +33,7 @@ def test_happy_hours_are_made_and_previewed(
     sign_in(page, malva)
     page.locator('.rooms a[href="/portal/bonuses"]').click()
     page.locator('a[href^="/portal/bonuses/new"]').click()
+    page.wait_for_url("**/portal/bonuses/new*")
     fits(page)
     page.locator('a[href$="kind=happy_hours"]').click()
     for weekday in "56":

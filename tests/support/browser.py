@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserType, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserType, Error, Page, Playwright, sync_playwright
 
 from tests.support.want import unavailable
 
@@ -63,7 +63,10 @@ def shot(page: Page, name: str) -> Path:
     SHOTS.mkdir(exist_ok=True)
     width = (page.viewport_size or {"width": 0})["width"]
     path = SHOTS / f"{'-'.join(re.findall('[A-Za-z0-9_.]+', name))}-{width}.png"
-    page.screenshot(path=path, full_page=True)
+    try:
+        page.screenshot(path=path, full_page=True)
+    except Error:  # now and then Chromium is too busy to take one
+        page.screenshot(path=path, full_page=True)
     return path
 
 
