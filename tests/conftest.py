@@ -7,6 +7,7 @@ import argon2
 import pytest
 
 if TYPE_CHECKING:
+    from core.storage.database import Database
     from core.storage.tx import Tx
 
 pytest_plugins = ["tests.support.databases", "tests.support.browser", "tests.support.scheduling"]
@@ -45,16 +46,22 @@ def database_template() -> Callable[[str], None]:
 
 
 @pytest.fixture
-def tx(database_url: str) -> Iterator["Tx"]:
-    """An open transaction, on either database, of which nothing stays."""
+def database(database_url: str) -> Iterator["Database"]:
     from core.storage.database import Database
-    from core.storage.tx import Tx
 
     database = Database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def tx(database: "Database") -> Iterator["Tx"]:
+    """An open transaction, on either database, of which nothing stays."""
+    from core.storage.tx import Tx
+
     with database.writer_engine.begin() as connection:
         yield Tx(connection)
         connection.rollback()
-    database.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

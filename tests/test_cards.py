@@ -11,7 +11,6 @@ from core.domain import codes
 from core.keys import Keys
 from core.services import cafes, cards, guests
 from core.storage import tables
-from core.storage.database import Database
 from tests.support.counter import Counter
 from tests.support.shop import KEYS as SHOP_KEYS
 
@@ -19,13 +18,6 @@ NOW = datetime(2026, 11, 22, 12, 0, 10, tzinfo=UTC)  # ten seconds into a step
 STEP = timedelta(seconds=30)
 KEYS = Keys(Keys.generate())
 PUBLIC_URL = "https://malva.example"
-
-
-@pytest.fixture
-def database(database_url):
-    database = Database(database_url)
-    yield database
-    database.close()
 
 
 def guest(tx, name="Ana", *, secret=None, cafe_id=None, language="en"):

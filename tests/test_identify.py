@@ -12,7 +12,6 @@ from core.services import cafes, cards, guests, ledger, lockout, tills
 from core.services.errors import Ambiguous, CodeUsed, Locked, UnknownCode
 from core.services.identify import Identified, Named, NextReward, Offer, identify
 from core.storage import tables
-from core.storage.database import Database
 
 NOW = datetime(2026, 11, 22, 12, 0, 10, tzinfo=UTC)
 KEYS = Keys(Keys.generate())
@@ -48,13 +47,6 @@ class Shop:
     def log(self):
         found = self.tx.execute(sa.select(tables.event_log.c.kind, tables.event_log.c.till_id))
         return [tuple(row) for row in found]
-
-
-@pytest.fixture
-def database(database_url):
-    database = Database(database_url)
-    yield database
-    database.close()
 
 
 @pytest.fixture

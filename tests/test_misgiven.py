@@ -37,7 +37,6 @@ from core.services.notices import render_notice
 from core.services.staff import Limits
 from core.services.tills import Till
 from core.storage import tables
-from core.storage.database import Database
 from core.storage.tx import Tx
 from tests.support.counter import Counter
 from tests.support.shop import MINUTE, NOW
@@ -85,13 +84,6 @@ class Bar(Counter):
         e = tables.event_log.c
         query = sa.select(e.kind, e.guest_id, e.data).where(e.kind.startswith("order_"))
         return [tuple(row) for row in self.tx.execute(query.order_by(e.id))]
-
-
-@pytest.fixture
-def database(database_url):
-    database = Database(database_url)
-    yield database
-    database.close()
 
 
 @pytest.fixture

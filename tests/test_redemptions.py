@@ -478,13 +478,6 @@ def test_an_erased_guests_name_is_in_no_answer_that_tills_get_again(shop, ana):
 # -- at once ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def database(database_url):
-    database = Database(database_url)
-    yield database
-    database.close()
-
-
 def at_the_counter(shop: Counter, what: str):
     return lambda tx, *a, **k: getattr(shop.within(tx), what)(*a, **k)
 

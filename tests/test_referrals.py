@@ -15,18 +15,10 @@ from core.services import (
     referrals,
 )
 from core.storage import tables
-from core.storage.database import Database
 from tests.support.shop import NOW, Shop
 
 LATER = NOW + timedelta(days=3)
 PHONE = "+381601234567"
-
-
-@pytest.fixture
-def database(database_url):
-    database = Database(database_url)
-    yield database
-    database.close()
 
 
 @pytest.fixture
